@@ -1,0 +1,5 @@
+"""`python -m ftctl`."""
+
+from ftctl.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Collect: verified artifacts. Nothing verified, nothing served; never the base model in its place."""

@@ -1,0 +1,32 @@
+"""The command line: one module per verb, and the one place that turns exceptions into exit codes.
+
+A verb's module imports nothing but typer at its top; what it needs it imports when it runs, so that
+`--help` and `validate` stay as fast as their libraries allow.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    from ftctl.cli.app import app
+    from ftctl.errors import BUG, FtctlError
+
+    try:
+        app(prog_name="ftctl")
+    except FtctlError as error:
+        from ftctl.view.failure import show_error
+
+        show_error(error, sys.argv[1:])
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader went away (`ftctl logs | head`): say nothing, as other filters do.
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as bug:  # noqa: BLE001 - the last resort: a bug of ours, kept with its traceback
+        from ftctl.view.failure import show_bug
+
+        show_bug(bug, sys.argv[1:])
+        sys.exit(BUG)

@@ -1,0 +1,24 @@
+"""The table of verbs."""
+
+from __future__ import annotations
+
+import typer
+
+from ftctl.cli import version
+
+app = typer.Typer(
+    name="ftctl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root() -> None:
+    """One YAML job file to a fine-tuned, checked, served and judged model."""
+
+
+for verb in (version,):
+    verb.register(app)

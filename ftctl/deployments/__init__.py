@@ -1,0 +1,1 @@
+"""Serve: deployments that are healthy, named, reachable and stoppable from any shell."""

@@ -1,0 +1,1 @@
+"""Engine environments: one isolated, locked, health-checked environment per engine and variant."""

@@ -1,0 +1,90 @@
+"""What a user can put right: the one error family, and the exit code of each member.
+
+    FtctlError            1   the work failed
+    ├── UsageError        2   a bad option or argument
+    ├── JobError          2   a bad job file: every problem at once
+    ├── GateNotMet        3   a verdict that a pipeline acts on
+    ├── Missing           4   an engine or a resource is not there
+    └── Interrupted     130   the user asked to stop
+
+Anything else that is raised is a bug of ours (exit 70) and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DONE = 0
+BUG = 70
+
+
+class FtctlError(Exception):
+    """The work failed: what happened, and what to do next.
+
+    `message` says what happened and where; `remedy` says the way out and may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(FtctlError):
+    """A bad option or argument on the command line."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line:
+            place += f":{self.line}:{self.column}"
+        key = f" {self.key}:" if self.key else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}:{key} {self.message}{remedy}"
+
+
+class JobError(FtctlError):
+    """A job file that cannot be run. `problems` is never empty and is in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class GateNotMet(FtctlError):
+    """The work was done and its result is under the bar that the job sets."""
+
+    exit_code = 3
+
+
+class Missing(FtctlError):
+    """An engine, a GPU, a port or a package that the work needs is not there."""
+
+    exit_code = 4
+
+
+class Interrupted(FtctlError):
+    """The user asked to stop, and the work has stopped."""
+
+    exit_code = 130

@@ -1,0 +1,48 @@
+"""Events: what happened in a run or a deployment, one JSON object a line.
+
+Every event has `time` (seconds since the epoch) and `event` (its kind). The kinds and their fields:
+
+- `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
+- `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
+- `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
+- `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
+  samples_per_second, memory (bytes), elapsed, remaining (seconds)
+- `evaluation` step, metrics
+- `checkpoint` step, path (relative to the run directory)
+- `stopping`, and `stopped` with step
+- `warning` message
+- `artifact` kind, path
+- `deployment` name, state, url, model
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `time` is in seconds since the epoch."""
+
+    kind: str
+    time: float
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The event as one line of JSON, without a newline."""
+        return json.dumps({"time": round(self.time, 3), "event": self.kind, **self.data}, ensure_ascii=False)
+
+
+def parse(line: str) -> Event | None:
+    """The event on a line; None for a line that is not one (cut short by a kill, say)."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("event"), str):
+        return None
+    kind, time = value.pop("event"), value.pop("time", 0.0)
+    return Event(kind, float(time), value) if isinstance(time, int | float) else None

@@ -1,0 +1,1 @@
+"""Looking things up: what the machine, the model folder and the data files really are."""

@@ -1,0 +1,81 @@
+"""What the shell found out, as values that the plan is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU: its index, name and memory in bytes."""
+
+    index: int
+    name: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """GPUs that the driver lists, `CUDA_VISIBLE_DEVICES` as it is set (None: not set), cores and bytes."""
+
+    gpus: tuple[Gpu, ...]
+    cuda_visible_devices: str | None
+    cpus: int
+    memory: int
+    disk_free: int
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a local model folder says of itself; for a Hub id only `path` is known."""
+
+    path: str
+    local: bool
+    architecture: str | None = None
+    model_type: str | None = None
+    dtype: str | None = None
+    max_positions: int | None = None
+    weight_bytes: int | None = None
+    parameters: int | None = None
+    tied_embeddings: bool | None = None
+    has_chat_template: bool | None = None
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """One data file, scanned: `format` resolved, `columns` and `tags` complete for that format, rows
+    counted, sha256 of the bytes."""
+
+    path: Path
+    format: str  # alpaca | sharegpt | openai
+    file_type: str  # json | jsonl
+    rows: int
+    bytes: int
+    sha256: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """An engine's interpreter. `version` is None and `installed` false until it has been built."""
+
+    name: str  # llamafactory | flagembedding | vllm | lmdeploy
+    variant: str  # cpu | cuda | user
+    python: Path
+    installed: bool
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was looked up for one job."""
+
+    machine: MachineFacts
+    model: ModelFacts
+    train_data: tuple[DatasetFacts, ...] = ()
+    eval_data: tuple[DatasetFacts, ...] = ()
+    trainer: EngineFacts | None = None
+    server: EngineFacts | None = None

@@ -1,0 +1,182 @@
+"""The job: what one job file asks for, normalised. Every value here has passed the schema.
+
+Paths of local files are absolute (they were written relative to the job file's folder); a model that
+is not a local directory stays a Hub id. None means "not set": the plan derives it and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Model:
+    """The base model. `path` is a Hub id, or an absolute path where `local` is true."""
+
+    path: str
+    local: bool
+    revision: str | None = None
+    hub: str = "huggingface"  # huggingface | modelscope
+    template: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One file of rows. `format` is auto, alpaca, sharegpt or openai; `columns` and `tags` map the
+    format's names to the file's own, as in LLaMA-Factory's dataset_info.json."""
+
+    path: Path
+    format: str = "auto"
+    columns: Mapping[str, str] = EMPTY
+    tags: Mapping[str, str] = EMPTY
+    max_samples: int | None = None
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """`eval_share` is a share of train (0 to 1) or a count of rows (1 and more); with `eval` it excludes."""
+
+    train: tuple[Dataset, ...]
+    eval: tuple[Dataset, ...] = ()
+    eval_share: float | int | None = None
+    mix: str = "concat"  # concat | interleave_under | interleave_over
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685). `targets` empty means every linear layer."""
+
+    rank: int = 8
+    alpha: int | None = None  # None: twice the rank
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ()
+    rslora: bool = False
+    dora: bool = False
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Freeze tuning: train only the last (positive) or first (negative) `layers` blocks."""
+
+    layers: int = 2
+    modules: tuple[str, ...] = ()  # empty: all of them
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Weights held in fewer bits while an adapter trains; 4 with LoRA is QLoRA (arXiv:2305.14314)."""
+
+    bits: int
+    method: str = "bnb"  # bnb | hqq | eetq
+    type: str = "nf4"  # nf4 | fp4
+    double: bool = True
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay on disk, None: all."""
+
+    every: int | str = "epoch"
+    keep: int | None = 2
+    weights_only: bool = False
+
+
+@dataclass(frozen=True)
+class Train:
+    """`batch_size` is global: micro batch × accumulation × devices. Lengths are in tokens."""
+
+    task: str = "sft"
+    engine: str = "auto"
+    method: str = "lora"
+    epochs: float = 3.0
+    max_steps: int | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    micro_batch_size: int | None = None
+    max_length: int = 2048
+    packing: str | None = None  # None | plain | neat
+    scheduler: str = "cosine"
+    warmup: float | int = 0.0  # a share of all steps below 1, else a count of steps
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    optimizer: str = "adamw_torch"
+    seed: int = 42
+    precision: str = "auto"  # auto | bf16 | fp16 | fp32
+    attention: str = "auto"  # auto | sdpa | fa2 | disabled
+    kernels: tuple[str, ...] = ()  # liger, unsloth
+    gradient_checkpointing: bool | None = None
+    eval_every: int | str | None = None  # steps, or "epoch"
+    log_every: int = 1
+    lora: Lora = field(default_factory=Lora)
+    freeze: Freeze = field(default_factory=Freeze)
+    quantization: Quantization | None = None
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    engine_python: Path | None = None
+    native: Mapping[str, Any] = EMPTY
+
+
+@dataclass(frozen=True)
+class Resources:
+    """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible."""
+
+    gpus: int | str | tuple[int, ...] | None = None
+    launcher: str = "local"
+    nodes: int = 1
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """How to serve the result. `port` None takes a free one; `gpu_memory_share` is of the whole GPU, 0 to 1;
+    `kv_cache_memory` is in bytes (a job writes 64MiB or 2GiB)."""
+
+    engine: str = "auto"
+    name: str | None = None  # None: the job's name
+    host: str = "127.0.0.1"
+    port: int | None = None
+    adapter: str = "merge"  # merge | attach
+    max_length: int | None = None
+    dtype: str = "auto"
+    gpus: int | str | tuple[int, ...] | None = None
+    tensor_parallel: int | None = None
+    pipeline_parallel: int | None = None
+    data_parallel: int | None = None
+    gpu_memory_share: float | None = None
+    kv_cache_memory: int | None = None
+    kv_cache_dtype: str | None = None
+    quantization: str | None = None
+    max_concurrency: int | None = None
+    prefix_caching: bool | None = None
+    tool_parser: str | None = None
+    reasoning_parser: str | None = None
+    api_key: str | None = None  # a reference, ${env:NAME}; None: one is made
+    log_requests: bool = False
+    ready_timeout: float = 600.0  # seconds
+    engine_python: Path | None = None
+    native: Mapping[str, Any] = EMPTY
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job file, normalised. `file` is where it was read from; `source` its text as submitted."""
+
+    name: str
+    model: Model
+    data: Data | None
+    train: Train | None
+    resources: Resources
+    deploy: Deploy | None
+    file: Path
+    source: str
+    overrides: tuple[str, ...] = ()
+    places: Mapping[str, tuple[int, int]] = EMPTY  # dotted key → line, column in `file`, from 1
+    written: frozenset[str] = frozenset()  # dotted keys that the file or an override set

@@ -1,0 +1,1 @@
+"""Launchers: where a run's `ftctl node` is started. A module and a table entry each."""

@@ -1,0 +1,47 @@
+"""Where ftctl keeps things on this machine (the XDG base directory specification)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def _base(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    """The XDG folder named by `variable`; a relative value is ignored, as the specification says."""
+    value = environ.get(variable, "")
+    if os.path.isabs(value):
+        return Path(value)
+    return Path(environ.get("HOME") or os.path.expanduser("~")) / default
+
+
+def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Engine environments: `$FTCTL_HOME`, else `$XDG_DATA_HOME/ftctl`."""
+    home = environ.get("FTCTL_HOME")
+    return Path(home).absolute() if home else _base(environ, "XDG_DATA_HOME", ".local/share") / "ftctl"
+
+
+def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The registry, deployments and crash logs: `$FTCTL_HOME/state`, else `$XDG_STATE_HOME/ftctl`."""
+    home = environ.get("FTCTL_HOME")
+    if home:
+        return Path(home).absolute() / "state"
+    return _base(environ, "XDG_STATE_HOME", ".local/state") / "ftctl"
+
+
+def engines_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """One folder per built engine environment."""
+    return data_dir(environ) / "engines"
+
+
+def deployments_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """One folder per deployment, by name."""
+    return state_dir(environ) / "deployments"
+
+
+def bundled(folder: str) -> Path:
+    """`schemas` or `configs`: beside the package in a checkout, inside it in an installed wheel."""
+    inside = PACKAGE / "_bundled" / folder
+    return inside if inside.is_dir() else PACKAGE.parent / folder

@@ -1,0 +1,1 @@
+"""Plan: every value that the job leaves open, derived from facts, each with its reason."""

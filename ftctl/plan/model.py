@@ -1,0 +1,57 @@
+"""The plan: a job with nothing left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftctl.facts.model import Facts
+from ftctl.job.model import Job
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One derived value: the job's key (dotted), the value, and why it is that."""
+
+    key: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """Training, decided. `devices` are GPU indices (empty: the CPU); lengths in tokens."""
+
+    engine: str
+    devices: tuple[int, ...]
+    world_size: int
+    micro_batch_size: int
+    accumulation: int
+    batch_size: int
+    learning_rate: float
+    precision: str  # bf16 | fp16 | fp32
+    template: str | None  # None: the model's own chat template
+    steps_per_epoch: int | None
+
+
+@dataclass(frozen=True)
+class ServePlan:
+    """Serving, decided: the engine, the API's model name, what is served and on which devices."""
+
+    engine: str
+    name: str
+    adapter: str  # none | merge | attach
+    devices: tuple[int, ...]
+    tensor_parallel: int
+    dtype: str
+    max_length: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job, the facts it was planned on, and every decision with its reason."""
+
+    job: Job
+    facts: Facts
+    train: TrainPlan | None
+    serve: ServePlan | None
+    choices: tuple[Choice, ...]

@@ -1,0 +1,153 @@
+"""The one module that starts and signals processes.
+
+A process is known by its pid *and* its start time, so that a pid that was given out again is never
+taken for the process that ftctl started (`proc(5)`: field 22 of /proc/PID/stat).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process that can be told from a later one with the same pid. `started` is in clock ticks since boot."""
+
+    pid: int
+    started: int
+    boot: str
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a finished command left: its exit code (negative: the signal), standard output and error."""
+
+    code: int
+    out: str
+    err: str
+
+
+def boot_id() -> str:
+    return BOOT_ID.read_text().strip()
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat after the command name: state, ppid, pgrp, session, …; None if gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text[text.rindex(")") + 2 :].split()
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The identity of a running process; None if there is none (a zombie counts as none)."""
+    fields = _stat(pid)
+    if fields is None or fields[0] in "ZX":
+        return None
+    return ProcessId(pid, int(fields[19]), boot_id())
+
+
+def alive(process: ProcessId) -> bool:
+    """Whether that very process still runs; a zombie and another boot's pid do not."""
+    return identify(process.pid) == process
+
+
+def session_members(session: int) -> tuple[int, ...]:
+    """The pids of the living processes of a session (the pid of its leader is its id)."""
+    members = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            fields = _stat(int(entry))
+            if fields is not None and fields[0] not in "ZX" and int(fields[3]) == session:
+                members.append(int(entry))
+    return tuple(members)
+
+
+def start(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+) -> tuple[subprocess.Popen[bytes], ProcessId]:
+    """Start a command in a session of its own, its whole output appended to `log`.
+
+    Raises FileNotFoundError or PermissionError where the program cannot be started.
+    """
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            close_fds=True,
+        )
+    return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run a command to its end and take its output. Raises subprocess.TimeoutExpired (seconds)."""
+    done = subprocess.run(
+        list(argv),
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def signal_session(leader: ProcessId, number: int) -> None:
+    """Send a signal to every process of the session that `leader` began, whoever of them still lives."""
+    for pid in _own_session(leader):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def stop_session(leader: ProcessId, *, grace: float) -> bool:
+    """End a session: SIGTERM, `grace` seconds to finish, then SIGKILL. True if no kill was needed.
+
+    Works when the leader is dead and its children live on; returns only when none is left.
+    """
+    signal_session(leader, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while _own_session(leader):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.05)
+    else:
+        return True
+    while _own_session(leader):
+        signal_session(leader, signal.SIGKILL)
+        time.sleep(0.05)
+    return False
+
+
+def _own_session(leader: ProcessId) -> tuple[int, ...]:
+    """The members of a session, none if its id was given to another process since."""
+    if leader.boot != boot_id():
+        return ()
+    now = identify(leader.pid)
+    if now is not None and now != leader:
+        return ()
+    return session_members(leader.pid)

@@ -1,0 +1,1 @@
+"""Servers: a module and a table entry each."""

@@ -1,0 +1,51 @@
+"""Errors: one clear message each, as text or in the JSON envelope."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+from ftctl.errors import BUG, FtctlError, JobError
+from ftctl.view.output import envelope, say
+
+
+def _command(argv: Sequence[str]) -> str:
+    return next((word for word in argv if not word.startswith("-")), "")
+
+
+def show_error(error: FtctlError, argv: Sequence[str]) -> None:
+    """Print what a user can put right; with --json the envelope goes to standard output."""
+    problems = (
+        [dataclasses.asdict(problem) for problem in error.problems] if isinstance(error, JobError) else []
+    )
+    if "--json" in argv:
+        detail = {"message": error.message, "remedy": error.remedy, "type": type(error).__name__}
+        fields = {"error": detail, "problems": problems}
+        sys.stdout.write(envelope(_command(argv), {}, exit_code=error.exit_code, **fields) + "\n")
+        return
+    if isinstance(error, JobError):
+        say(error.message)
+        count = len(error.problems)
+        say(f"ftctl: {count} problem{'s' if count > 1 else ''}")
+    else:
+        say(f"ftctl: {error.message}")
+        if error.remedy:
+            say(f"  → {error.remedy}")
+
+
+def show_bug(bug: Exception, argv: Sequence[str]) -> None:
+    """Keep a bug's traceback in a file that the message names."""
+    from ftctl.paths import state_dir
+
+    folder = state_dir() / "crashes"
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
+    log.write_text("".join(traceback.format_exception(bug)))
+    message = f"this is a bug in ftctl: {type(bug).__name__}: {bug}"
+    if "--json" in argv:
+        detail = {"message": message, "remedy": f"report it with {log}", "type": type(bug).__name__}
+        sys.stdout.write(envelope(_command(argv), {}, exit_code=BUG, error=detail) + "\n")
+    say(f"ftctl: {message}\n  → report it with {log}")
