@@ -101,6 +101,7 @@ def _environment(plan: Plan, decided: TrainPlan) -> dict[str, str | None]:
     """What the engine's environment variables must and must not be."""
     env: dict[str, str | None] = {
         "CUDA_VISIBLE_DEVICES": ",".join(str(device) for device in decided.devices),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order in which nvidia-smi counts
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": None,
         "TOKENIZERS_PARALLELISM": "false",
