@@ -84,7 +84,7 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay on disk, None: all."""
+    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay, None: all."""
 
     every: int | str = "epoch"
     keep: int | None = 2
