@@ -1,0 +1,256 @@
+"""Decide how an artifact is served: each derived value with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ftctl.errors import Missing, UsageError
+from ftctl.facts.model import MachineFacts, ModelFacts
+from ftctl.job.model import Deploy
+from ftctl.plan.model import Choice, ServePlan
+
+MIB = 2**20
+CPU_LENGTH = 4096  # tokens: a longer context on the CPU costs memory that few ask for
+CPU_EXACT = 2 * 2**30  # bytes of weights up to which float32 is worth its memory on the CPU
+TINY = 256 * MIB  # bytes of weights under which more threads only wait for each other
+BLOCK = 128  # tokens of one KV cache block on the CPU
+GPU_SHARE = 0.90
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A value and why it is that; `given` when the job set it."""
+
+    value: Any
+    reason: str
+
+
+def plan_serve(
+    deploy: Deploy,
+    *,
+    name: str,
+    model: ModelFacts,
+    machine: MachineFacts,
+    adapter: str = "none",
+    variant: str | None = None,
+    trust_remote_code: bool = False,
+    chat_template: str | None = None,
+) -> tuple[ServePlan, tuple[Choice, ...]]:
+    """How `model` is served under `name`, and every choice.
+
+    `adapter` is none, merge or attach; `variant` is the engine environment's (cpu, cuda, user; None: not
+    known yet). Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
+    """
+    devices = _devices(deploy, machine, variant)
+    on_cpu = not devices.value
+    tensor = _tensor_parallel(deploy, len(devices.value))
+    length = _max_length(deploy, model, on_cpu)
+    dtype = _dtype(deploy, model, on_cpu)
+    cache = _kv_cache(deploy, model, machine, dtype.value, length.value, on_cpu)
+    decided = {
+        "engine": _engine(deploy),
+        "name": Decided(name, "set in the job" if deploy.name == name else "the job's or the model's name"),
+        "gpus": devices,
+        "tensor_parallel": tensor,
+        "dtype": dtype,
+        "max_length": length,
+        "kv_cache_memory": cache,
+        "gpu_memory_share": _gpu_share(deploy, on_cpu, cache.value),
+        "threads": _threads(model, machine, on_cpu),
+        "eager": Decided(
+            on_cpu, "compiling costs the CPU more than it gains" if on_cpu else "the engine compiles"
+        ),
+        "adapter": Decided(adapter, _adapter_reason(adapter)),
+    }
+    plan = ServePlan(
+        engine=decided["engine"].value,
+        name=name,
+        adapter=adapter,
+        devices=devices.value,
+        tensor_parallel=tensor.value,
+        dtype=dtype.value,
+        max_length=length.value,
+        pipeline_parallel=deploy.pipeline_parallel or 1,
+        data_parallel=deploy.data_parallel or 1,
+        gpu_memory_share=decided["gpu_memory_share"].value,
+        kv_cache_memory=cache.value,
+        eager=on_cpu,
+        threads=decided["threads"].value,
+        trust_remote_code=trust_remote_code,
+        chat_template=chat_template,
+    )
+    choices = tuple(Choice(f"deploy.{key}", _text(item.value), item.reason) for key, item in decided.items())
+    return plan, choices
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "the CPU"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "left to the engine" if value is None else str(value)
+
+
+def _engine(deploy: Deploy) -> Decided:
+    if deploy.engine == "auto":
+        return Decided("vllm", "the one server of this version, on the CPU and on GPUs")
+    return Decided(deploy.engine, "set in the job")
+
+
+def _adapter_reason(adapter: str) -> str:
+    if adapter == "attach":
+        return "the base model with the adapter beside it, as the job asks"
+    return "merged into the base: served at full speed" if adapter == "merge" else "whole weights, no adapter"
+
+
+def visible_gpus(machine: MachineFacts) -> tuple[int, ...]:
+    """The indices of the GPUs that may be used: the driver's, as CUDA_VISIBLE_DEVICES narrows them."""
+    listed = tuple(gpu.index for gpu in machine.gpus)
+    allowed = machine.cuda_visible_devices
+    if allowed is None:
+        return listed
+    words = [word.strip() for word in allowed.split(",") if word.strip()]
+    if not all(word.lstrip("-").isdigit() for word in words):
+        raise UsageError(
+            f"CUDA_VISIBLE_DEVICES={allowed} names GPUs by id", "write their indices as nvidia-smi lists them"
+        )
+    return tuple(int(word) for word in words if int(word) in listed)
+
+
+def _devices(deploy: Deploy, machine: MachineFacts, variant: str | None) -> Decided:
+    """The GPUs to serve on; none means the CPU."""
+    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
+    visible = visible_gpus(machine)
+    asked = deploy.gpus
+    if asked is None:
+        if variant == "cpu" and ranks == 1:
+            return Decided((), "the engine's environment is the one for the CPU")
+        if not visible and ranks == 1:
+            return Decided((), "no GPU is visible")
+        asked, reason = ranks, "the first that are visible, one per rank"
+    else:
+        reason = "set in the job"
+    chosen = _chosen(asked, visible)
+    if chosen and variant == "cpu":
+        raise Missing(
+            "deploy.gpus asks for a GPU and the vllm environment is the one for the CPU",
+            "install it with ftctl engines install vllm on a machine with a GPU, or set deploy.gpus: 0",
+        )
+    if ranks > max(len(chosen), 1):
+        raise UsageError(
+            f"{ranks} ranks do not fit on {len(chosen)} GPUs",
+            "lower deploy.tensor_parallel, pipeline_parallel or data_parallel, or raise deploy.gpus",
+        )
+    return Decided(chosen, reason)
+
+
+def _chosen(asked: int | str | tuple[int, ...], visible: tuple[int, ...]) -> tuple[int, ...]:
+    shown = ", ".join(str(index) for index in visible) or "none"
+    if asked == "all":
+        return visible
+    if isinstance(asked, int):
+        if asked > len(visible):
+            raise Missing(
+                f"{asked} GPUs are asked for and {len(visible)} visible", "lower deploy.gpus; 0 is the CPU"
+            )
+        return visible[:asked]
+    if isinstance(asked, str):
+        raise UsageError(f"deploy.gpus: {asked} is no count", "write a count, a list of indices, all, or 0")
+    for index in asked:
+        if index not in visible:
+            raise Missing(f"there is no GPU {index}", f"the visible ones: {shown}; gpus: 0 is the CPU")
+    return asked
+
+
+def _tensor_parallel(deploy: Deploy, count: int) -> Decided:
+    if deploy.tensor_parallel:
+        return Decided(deploy.tensor_parallel, "set in the job")
+    others = (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
+    if count and count % others:
+        raise UsageError(
+            f"{count} GPUs cannot be shared by {others} pipeline and data ranks",
+            "set deploy.gpus to a multiple of them",
+        )
+    split = max(count // others, 1)
+    return Decided(split, "the GPUs that are left after the other ranks" if split > 1 else "one device")
+
+
+def _max_length(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
+    limit = model.max_positions
+    if deploy.max_length is not None:
+        stretched = {"hf_overrides", "hf-overrides", "rope_scaling", "rope-scaling"} & set(deploy.native)
+        if limit is not None and deploy.max_length > limit and not stretched:
+            raise UsageError(
+                f"deploy.max_length is {deploy.max_length} and the model has {limit} positions",
+                f"set it to {limit} or less",
+            )
+        return Decided(deploy.max_length, "set in the job")
+    if on_cpu and (limit is None or limit > CPU_LENGTH):
+        return Decided(
+            CPU_LENGTH if limit else None,
+            f"the model's {limit}, held to {CPU_LENGTH} on the CPU"
+            if limit
+            else "the model does not say; the engine finds out",
+        )
+    return Decided(
+        limit, "the model's own length" if limit else "the model does not say; the engine finds out"
+    )
+
+
+def _dtype(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
+    if deploy.dtype != "auto":
+        return Decided(deploy.dtype, "set in the job")
+    if not on_cpu:
+        return Decided("auto", "the weights' own type")
+    if model.weight_bytes is not None and model.weight_bytes <= CPU_EXACT:
+        return Decided("float32", "exact, and a small model on the CPU is no slower for it")
+    return Decided("bfloat16", "halves the memory of a large model on the CPU")
+
+
+def kv_need(model: ModelFacts, dtype: str, length: int | None) -> int | None:
+    """Bytes of KV cache that one request of full length takes; None where the model does not say."""
+    if model.kv_token_values is None or length is None:
+        return None
+    size = 4 if dtype in {"float32", "float"} else 2
+    blocks = -(-length // BLOCK) + 1
+    return model.kv_token_values * size * blocks * BLOCK
+
+
+def _kv_cache(
+    deploy: Deploy, model: ModelFacts, machine: MachineFacts, dtype: str, length: int | None, on_cpu: bool
+) -> Decided:
+    if deploy.kv_cache_memory is not None:
+        return Decided(deploy.kv_cache_memory, "set in the job")
+    if not on_cpu:
+        return Decided(None, "what the GPU share leaves after the weights")
+    need = kv_need(model, dtype, length)
+    if need is None:
+        small = model.weight_bytes is not None and model.weight_bytes <= TINY
+        return Decided(
+            64 * MIB if small else 2048 * MIB, "a usual size; the model does not say what a token takes"
+        )
+    if need > machine.memory // 2 > 0:
+        raise Missing(
+            f"one request of {length} tokens takes {need // MIB} MiB of KV cache, more than half of memory",
+            "set a smaller deploy.max_length",
+        )
+    room = max(need, min(4 * need, machine.memory // 8))
+    size = max(64 * MIB, -(-room // MIB) * MIB)
+    return Decided(size, f"room for {size // need} requests of full length")
+
+
+def _gpu_share(deploy: Deploy, on_cpu: bool, cache: int | None) -> Decided:
+    if deploy.gpu_memory_share is not None and not on_cpu:
+        return Decided(deploy.gpu_memory_share, "set in the job")
+    if on_cpu:
+        return Decided(None, "no GPU")
+    return Decided(GPU_SHARE, "of the whole GPU; leaves a tenth to others")
+
+
+def _threads(model: ModelFacts, machine: MachineFacts, on_cpu: bool) -> Decided:
+    if not on_cpu:
+        return Decided(None, "the GPU computes")
+    if model.weight_bytes is not None and model.weight_bytes <= TINY:
+        return Decided(1, "a small model gains nothing from more")
+    return Decided(machine.cpus, "every core")
