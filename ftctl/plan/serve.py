@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import Choice, ServePlan
+from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
 
 MIB = 2**20
 CPU_LENGTH = 4096  # tokens: a longer context on the CPU costs memory that few ask for
@@ -16,14 +14,6 @@ CPU_EXACT = 2 * 2**30  # bytes of weights up to which float32 is worth its memor
 TINY = 256 * MIB  # bytes of weights under which more threads only wait for each other
 BLOCK = 128  # tokens of one KV cache block on the CPU
 GPU_SHARE = 0.90
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A value and why it is that; `given` when the job set it."""
-
-    value: Any
-    reason: str
 
 
 def plan_serve(
@@ -42,16 +32,17 @@ def plan_serve(
     `adapter` is none, merge or attach; `variant` is the engine environment's (cpu, cuda, user; None: not
     known yet). Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
     """
-    devices = _devices(deploy, machine, variant)
-    on_cpu = not devices.value
-    tensor = _tensor_parallel(deploy, len(devices.value))
+    gpus = devices(deploy, machine, variant)
+    on_cpu = not gpus.value
+    tensor = tensor_parallel(deploy, len(gpus.value))
     length = _max_length(deploy, model, on_cpu)
     dtype = _dtype(deploy, model, on_cpu)
-    cache = _kv_cache(deploy, model, machine, dtype.value, length.value, on_cpu)
+    need = kv_need(model, dtype.value, length.value)
+    cache = _cpu_cache(deploy, model, machine, need) if on_cpu else _gpu_cache(deploy)
     decided = {
         "engine": _engine(deploy),
         "name": Decided(name, "set in the job" if deploy.name == name else "the job's or the model's name"),
-        "gpus": devices,
+        "gpus": gpus,
         "tensor_parallel": tensor,
         "dtype": dtype,
         "max_length": length,
@@ -67,7 +58,7 @@ def plan_serve(
         engine=decided["engine"].value,
         name=name,
         adapter=adapter,
-        devices=devices.value,
+        devices=gpus.value,
         tensor_parallel=tensor.value,
         dtype=dtype.value,
         max_length=length.value,
@@ -102,78 +93,6 @@ def _adapter_reason(adapter: str) -> str:
     if adapter == "attach":
         return "the base model with the adapter beside it, as the job asks"
     return "merged into the base: served at full speed" if adapter == "merge" else "whole weights, no adapter"
-
-
-def visible_gpus(machine: MachineFacts) -> tuple[int, ...]:
-    """The indices of the GPUs that may be used: the driver's, as CUDA_VISIBLE_DEVICES narrows them."""
-    listed = tuple(gpu.index for gpu in machine.gpus)
-    allowed = machine.cuda_visible_devices
-    if allowed is None:
-        return listed
-    words = [word.strip() for word in allowed.split(",") if word.strip()]
-    if not all(word.lstrip("-").isdigit() for word in words):
-        raise UsageError(
-            f"CUDA_VISIBLE_DEVICES={allowed} names GPUs by id", "write their indices as nvidia-smi lists them"
-        )
-    return tuple(int(word) for word in words if int(word) in listed)
-
-
-def _devices(deploy: Deploy, machine: MachineFacts, variant: str | None) -> Decided:
-    """The GPUs to serve on; none means the CPU."""
-    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
-    visible = visible_gpus(machine)
-    asked = deploy.gpus
-    if asked is None:
-        if variant == "cpu" and ranks == 1:
-            return Decided((), "the engine's environment is the one for the CPU")
-        if not visible and ranks == 1:
-            return Decided((), "no GPU is visible")
-        asked, reason = ranks, "the first that are visible, one per rank"
-    else:
-        reason = "set in the job"
-    chosen = _chosen(asked, visible)
-    if chosen and variant == "cpu":
-        raise Missing(
-            "deploy.gpus asks for a GPU and the vllm environment is the one for the CPU",
-            "install it with ftctl engines install vllm on a machine with a GPU, or set deploy.gpus: 0",
-        )
-    if ranks > max(len(chosen), 1):
-        raise UsageError(
-            f"{ranks} ranks do not fit on {len(chosen)} GPUs",
-            "lower deploy.tensor_parallel, pipeline_parallel or data_parallel, or raise deploy.gpus",
-        )
-    return Decided(chosen, reason)
-
-
-def _chosen(asked: int | str | tuple[int, ...], visible: tuple[int, ...]) -> tuple[int, ...]:
-    shown = ", ".join(str(index) for index in visible) or "none"
-    if asked == "all":
-        return visible
-    if isinstance(asked, int):
-        if asked > len(visible):
-            raise Missing(
-                f"{asked} GPUs are asked for and {len(visible)} visible", "lower deploy.gpus; 0 is the CPU"
-            )
-        return visible[:asked]
-    if isinstance(asked, str):
-        raise UsageError(f"deploy.gpus: {asked} is no count", "write a count, a list of indices, all, or 0")
-    for index in asked:
-        if index not in visible:
-            raise Missing(f"there is no GPU {index}", f"the visible ones: {shown}; gpus: 0 is the CPU")
-    return asked
-
-
-def _tensor_parallel(deploy: Deploy, count: int) -> Decided:
-    if deploy.tensor_parallel:
-        return Decided(deploy.tensor_parallel, "set in the job")
-    others = (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
-    if count and count % others:
-        raise UsageError(
-            f"{count} GPUs cannot be shared by {others} pipeline and data ranks",
-            "set deploy.gpus to a multiple of them",
-        )
-    split = max(count // others, 1)
-    return Decided(split, "the GPUs that are left after the other ranks" if split > 1 else "one device")
 
 
 def _max_length(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
@@ -217,14 +136,15 @@ def kv_need(model: ModelFacts, dtype: str, length: int | None) -> int | None:
     return model.kv_token_values * size * blocks * BLOCK
 
 
-def _kv_cache(
-    deploy: Deploy, model: ModelFacts, machine: MachineFacts, dtype: str, length: int | None, on_cpu: bool
-) -> Decided:
+def _gpu_cache(deploy: Deploy) -> Decided:
     if deploy.kv_cache_memory is not None:
         return Decided(deploy.kv_cache_memory, "set in the job")
-    if not on_cpu:
-        return Decided(None, "what the GPU share leaves after the weights")
-    need = kv_need(model, dtype, length)
+    return Decided(None, "what the GPU share leaves after the weights")
+
+
+def _cpu_cache(deploy: Deploy, model: ModelFacts, machine: MachineFacts, need: int | None) -> Decided:
+    if deploy.kv_cache_memory is not None:
+        return Decided(deploy.kv_cache_memory, "set in the job")
     if need is None:
         small = model.weight_bytes is not None and model.weight_bytes <= TINY
         return Decided(
@@ -232,7 +152,7 @@ def _kv_cache(
         )
     if need > machine.memory // 2 > 0:
         raise Missing(
-            f"one request of {length} tokens takes {need // MIB} MiB of KV cache, more than half of memory",
+            f"one request of full length takes {need // MIB} MiB of KV cache, more than half of memory",
             "set a smaller deploy.max_length",
         )
     room = max(need, min(4 * need, machine.memory // 8))

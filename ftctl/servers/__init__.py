@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +20,8 @@ class Server(Protocol):
     """What a server must offer. All of it is pure: values in, values out."""
 
     TITLE: str
-    FAULTS: Sequence[Fault]
-    PHASES: Sequence[tuple[str, str]]
+    FAULTS: tuple[Fault, ...]
+    PHASES: tuple[tuple[str, str], ...]
 
     def render(
         self,

@@ -13,7 +13,7 @@ ERROR_LINE = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt)\b|.*\berror:|K
 
 @dataclass(frozen=True)
 class Fault:
-    """A known failure: `pattern` is a regular expression; `cause` and `remedy` may name its groups {1}, {2}."""
+    """A known failure: `pattern` is a regular expression; `cause` and `remedy` may name its groups {1}."""
 
     pattern: str
     cause: str

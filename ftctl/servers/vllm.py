@@ -13,10 +13,11 @@ from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
-from ftctl.servers.vllm_faults import FAULTS as FAULTS
-from ftctl.servers.vllm_faults import PHASES as PHASES
+from ftctl.servers import vllm_faults
 
 TITLE = "vLLM"
+FAULTS = vllm_faults.FAULTS
+PHASES = vllm_faults.PHASES
 INSIDE = Path(__file__).resolve().parents[1] / "inside"
 
 # `--max-lora-rank` takes these values only.

@@ -23,8 +23,8 @@ FAULTS: tuple[Fault, ...] = (
         "set deploy.max_length to {1} or less, or give more deploy.kv_cache_memory",
     ),
     Fault(
-        r"Available memory on node \d+ \(([^)]+)\).*less than.*\(([^)]+)\)",
-        "{1} of memory is free and the server asks for {2}",
+        r"Available memory on node \d+ \(([^/)]+)/[^)]*\).*less than[^(]*\(([^)]+)\)",
+        "{1} GiB of memory are free and the server asks for {2}",
         "lower deploy.kv_cache_memory or deploy.gpu_memory_share, or stop what else is running",
     ),
     Fault(
@@ -45,7 +45,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         r"CUDA out of memory|OutOfMemoryError|[Cc]an't allocate memory|Cannot allocate memory|bad_alloc",
         "the server ran out of memory",
-        "lower deploy.max_length, deploy.max_concurrency or deploy.gpu_memory_share, or take a larger machine",
+        "lower deploy.max_length, max_concurrency or gpu_memory_share, or use a larger machine",
     ),
     Fault(
         r"[Aa]ddress already in use",
