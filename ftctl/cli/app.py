@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import version
+from ftctl.cli import runs, version
 
 app = typer.Typer(
     name="ftctl",
@@ -20,5 +20,8 @@ def root() -> None:
     """One YAML job file to a fine-tuned, checked, served and judged model."""
 
 
-for verb in (version,):
+for verb in (
+    runs,
+    version,
+):
     verb.register(app)

@@ -127,9 +127,13 @@ class Train:
 
 @dataclass(frozen=True)
 class Resources:
-    """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible."""
+    """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible.
+
+    `processes` is how many take part on the CPU; on GPUs it is one each.
+    """
 
     gpus: int | str | tuple[int, ...] | None = None
+    processes: int = 1
     launcher: str = "local"
     nodes: int = 1
 
