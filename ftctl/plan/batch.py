@@ -29,5 +29,7 @@ def split(size: int, world: int, micro: int | None, largest: int) -> Batch | NoF
         below, above = size // unit * unit, (size // unit + 1) * unit
         return NoFit(micro or 1, tuple(fit for fit in (below, above) if fit))
     per_device = size // world
-    chosen = micro or max(divisor for divisor in range(1, min(largest, per_device) + 1) if per_device % divisor == 0)
+    chosen = micro or max(
+        divisor for divisor in range(1, min(largest, per_device) + 1) if per_device % divisor == 0
+    )
     return Batch(chosen, per_device // chosen, size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.plan.kv_cache import kv_need
 from ftctl.plan.model import Choice, ServePlan
 from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
 
@@ -12,7 +13,6 @@ MIB = 2**20
 CPU_LENGTH = 4096  # tokens: a longer context on the CPU costs memory that few ask for
 CPU_EXACT = 2 * 2**30  # bytes of weights up to which float32 is worth its memory on the CPU
 TINY = 256 * MIB  # bytes of weights under which more threads only wait for each other
-BLOCK = 128  # tokens of one KV cache block on the CPU
 GPU_SHARE = 0.90
 
 
@@ -37,7 +37,7 @@ def plan_serve(
     tensor = tensor_parallel(deploy, len(gpus.value))
     length = _max_length(deploy, model, on_cpu)
     dtype = _dtype(deploy, model, on_cpu)
-    need = kv_need(model, dtype.value, length.value)
+    need = kv_need(model.kv_token_values, dtype.value, length.value)
     cache = _cpu_cache(deploy, model, machine, need) if on_cpu else _gpu_cache(deploy)
     decided = {
         "engine": _engine(deploy),
@@ -125,15 +125,6 @@ def _dtype(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
     if model.weight_bytes is not None and model.weight_bytes <= CPU_EXACT:
         return Decided("float32", "exact, and a small model on the CPU is no slower for it")
     return Decided("bfloat16", "halves the memory of a large model on the CPU")
-
-
-def kv_need(model: ModelFacts, dtype: str, length: int | None) -> int | None:
-    """Bytes of KV cache that one request of full length takes; None where the model does not say."""
-    if model.kv_token_values is None or length is None:
-        return None
-    size = 4 if dtype in {"float32", "float"} else 2
-    blocks = -(-length // BLOCK) + 1
-    return model.kv_token_values * size * blocks * BLOCK
 
 
 def _gpu_cache(deploy: Deploy) -> Decided:

@@ -34,14 +34,18 @@ class Decisions:
         self.problems.append(problem(self.job, key, message, remedy))
 
 
-def plan_train(job: Job, train: Train, facts: Facts, templates: frozenset[str]) -> tuple[TrainPlan, Decisions]:
+def plan_train(
+    job: Job, train: Train, facts: Facts, templates: frozenset[str]
+) -> tuple[TrainPlan, Decisions]:
     """Decide everything that training needs. `templates` are the names that the engine knows.
 
     Problems are returned in the decisions; the plan is meaningless where there are any. Raises
     errors.Missing where the GPUs asked for are not there.
     """
     made = Decisions(job, [], [])
-    made.chose("train.engine", "llamafactory", "it trains language models" if train.engine == "auto" else "set")
+    made.chose(
+        "train.engine", "llamafactory", "it trains language models" if train.engine == "auto" else "set"
+    )
     devices = _devices(job, facts.machine, made)
     world = len(devices) or job.resources.processes
     batch = _batch(train, facts.model, world, bool(devices), made)
@@ -134,7 +138,11 @@ def _template(job: Job, model: ModelFacts, templates: frozenset[str], made: Deci
     asked = job.model.template
     if asked is not None:
         if asked not in templates:
-            made.refuse("model.template", f"{asked!r} is not a template of LLaMA-Factory 0.9.5", _closest(asked, templates))
+            made.refuse(
+                "model.template",
+                f"{asked!r} is not a template of LLaMA-Factory 0.9.5",
+                _closest(asked, templates),
+            )
         return asked
     if model.has_chat_template is False:
         made.refuse(
@@ -169,7 +177,9 @@ def _steps(job: Job, facts: Facts, batch: Batch, made: Decisions) -> int | None:
     if steps:
         made.chose("steps per epoch", steps, f"{rows} rows in batches of {batch.size}")
     elif facts.train_data:
-        made.refuse("data.eval", f"holds out {held_out} of the rows and leaves none to train on", "hold out fewer")
+        made.refuse(
+            "data.eval", f"holds out {held_out} of the rows and leaves none to train on", "hold out fewer"
+        )
     return steps
 
 

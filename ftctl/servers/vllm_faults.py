@@ -103,11 +103,10 @@ FAULTS: tuple[Fault, ...] = (
 PHASES: tuple[tuple[str, str], ...] = (
     ("Application startup complete", "answering"),
     ("Starting vLLM server", "opening the port"),
-    ("GPU KV cache size", "warming up"),
-    ("CPU KV cache size", "warming up"),
+    ("KV cache size", "warming up"),
     ("Loading weights took", "preparing the KV cache"),
     ("Starting to load model", "loading the weights"),
     ("Initializing a V1 LLM engine", "starting the engine"),
-    ("vLLM API server version", "reading the model's config"),
-    ("version ", "reading the model's config"),
+    ("Resolved architecture", "planning the engine"),
+    ("non-default args", "reading the model's config"),
 )
