@@ -1,4 +1,4 @@
-"""Prepare: look up what a job needs to know, and plan it. The path that validate, plan, render and train share."""
+"""Prepare: look up what a job needs to know, and plan it: the path that plan, render and train share."""
 
 from __future__ import annotations
 
@@ -92,7 +92,10 @@ def _engines(
     try:
         if job.train is not None:
             trainer = locate(
-                "llamafactory", variant(job.resources.gpus, machine), python=job.train.engine_python, environ=environ
+                "llamafactory",
+                variant(job.resources.gpus, machine),
+                python=job.train.engine_python,
+                environ=environ,
             )
         if job.deploy is not None:
             gpus = job.resources.gpus if job.deploy.gpus is None else job.deploy.gpus

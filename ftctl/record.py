@@ -33,7 +33,7 @@ def from_record(kind: type[T], value: Any) -> T:
     return result
 
 
-def _read(kind: Any, value: Any) -> Any:
+def _read(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one line per kind of annotation
     if dataclasses.is_dataclass(kind):
         return _read_object(kind, value)
     origin, arguments = get_origin(kind), get_args(kind)

@@ -18,7 +18,9 @@ Gpus = Annotated[
 ]
 RunsDir = Annotated[
     Path | None,
-    typer.Option("--runs-dir", metavar="DIR", help="Where runs are kept (default: $FTCTL_RUNS, else ./runs)."),
+    typer.Option(
+        "--runs-dir", metavar="DIR", help="Where runs are kept (default: $FTCTL_RUNS, else ./runs)."
+    ),
 ]
 NoInstall = Annotated[
     bool,

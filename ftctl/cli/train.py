@@ -1,4 +1,4 @@
-"""`ftctl train` and the hidden `ftctl node`."""
+"""`ftctl train`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ftctl.cli.options import Gpus, Json, NoInstall, Overrides, RunsDir
 
 def register(app: typer.Typer) -> None:
     app.command("train")(train)
-    app.command("node", hidden=True)(node)
 
 
 def train(
@@ -38,11 +37,6 @@ def train(
     """
     from ftctl.run.whole import run_job
 
-    raise typer.Exit(run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json))
-
-
-def node(run: Annotated[str, typer.Argument(help="The run's directory.")]) -> None:
-    """Supervise one run where the work happens (started by a launcher)."""
-    from ftctl.run.node import main
-
-    raise typer.Exit(main([run]))
+    raise typer.Exit(
+        run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)
+    )

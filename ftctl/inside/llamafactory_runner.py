@@ -8,14 +8,14 @@ process of a distributed run makes the same decision at the same step: the wish 
 """
 
 import json
-import os
+import pathlib
 import resource
 import signal
 import sys
 import time
 
 PROGRESS = "progress.jsonl"
-STOP = "stop"
+STOP = pathlib.Path("stop")
 
 import torch  # noqa: E402 - the engine's own imports follow the constants that name our files
 from llamafactory.train.tuner import run_exp  # noqa: E402
@@ -95,7 +95,7 @@ class Reporter(TrainerCallback):
 
     def agreed(self, args):
         """Whether any process was asked to stop; all processes get the same answer at the same step."""
-        wish = self.wanted or os.path.exists(STOP)
+        wish = self.wanted or STOP.exists()
         if args.world_size == 1:
             return wish
         flag = torch.tensor(int(wish), device=args.device)
@@ -117,7 +117,7 @@ def memory():
 
 
 def main():
-    if os.path.exists(STOP):
+    if STOP.exists():
         sys.exit(0)
     try:
         run_exp(callbacks=[Reporter()])

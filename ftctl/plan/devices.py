@@ -15,7 +15,7 @@ def choose_devices(asked: Asked, machine: MachineFacts) -> tuple[tuple[int, ...]
     CUDA_VISIBLE_DEVICES is not a list of indices.
     """
     usable = _visible(machine)
-    if asked == 0 or asked == ():
+    if asked in (0, ()):
         return (), "the CPU was asked for; every GPU is hidden"
     if asked is None:
         return usable, "every GPU that is visible" if usable else "no GPU is visible"

@@ -43,8 +43,12 @@ def create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
         return _create(plan, steps, root)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise FtctlError(f"no space left for the run under {root}", "free some, or choose another --runs-dir") from error
-        raise FtctlError(f"cannot write the run under {root}: {error.strerror}", "choose another --runs-dir") from error
+            raise FtctlError(
+                f"no space left for the run under {root}", "free some, or choose another --runs-dir"
+            ) from error
+        raise FtctlError(
+            f"cannot write the run under {root}: {error.strerror}", "choose another --runs-dir"
+        ) from error
 
 
 def _create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:

@@ -38,7 +38,7 @@ class RunDir:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise

@@ -23,7 +23,7 @@ def known_runs() -> Iterator[Path]:
     from ftctl.registry import runs
 
     seen = set()
-    for path in (*sorted(runs_root().glob("*/*")), *(Path(row.directory) for row in runs())):
+    for path in (*sorted(runs_root().glob("*/*")), *(entry.directory for entry in runs())):
         if path not in seen and is_run(path):
             seen.add(path)
             yield path

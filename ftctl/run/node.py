@@ -37,7 +37,9 @@ def main(argv: list[str]) -> int:
         return _end(run, "FAILED", error.exit_code, error.message, error.remedy)
     except Exception as bug:  # noqa: BLE001 - the last resort: the traceback goes to node.log
         traceback.print_exc()
-        return _end(run, "FAILED", BUG, f"this is a bug in ftctl: {bug}", f"report it with {run.path / 'node.log'}")
+        return _end(
+            run, "FAILED", BUG, f"this is a bug in ftctl: {bug}", f"report it with {run.path / 'node.log'}"
+        )
     return _end(run, "SUCCEEDED", 0, "", "")
 
 

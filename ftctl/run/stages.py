@@ -46,9 +46,7 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
-    child, process = start(
-        step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG
-    )
+    child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
     run.write_json("engine.json", process)
     following = Following(run)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from ftctl.deployments.store import describe
@@ -17,8 +18,8 @@ from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from ftctl.run.find import runs_root
 from ftctl.run.follow import Ending, follow
+from ftctl.view.follow_view import view_for
 from ftctl.view.output import envelope, say
-from ftctl.view.progress import view_for
 
 
 def run_job(
@@ -40,7 +41,7 @@ def run_job(
     say(headline(plan))
     plan = ensure_all(plan, install=install)
     run = create(plan, rendered(plan), runs_dir or runs_root())
-    add_run(run.path, plan.job.name, run.path.name)
+    add_run(run.path, plan.job.name, run.path.name, time.time())
     say(f"run {plan.job.name} {run.path.name} in {run.path}")
     launcher(plan.job.resources.launcher).submit(run.path)
     with view_for(sys.stderr.isatty(), as_json) as view:

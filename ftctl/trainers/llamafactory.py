@@ -125,7 +125,11 @@ def _datasets(plan: Plan) -> tuple[dict[str, Any], dict[str, Path]]:
     info: dict[str, Any] = {}
     links: dict[str, Path] = {}
     data = plan.job.data
-    named = [] if data is None else [("train", data.train, plan.facts.train_data), ("eval", data.eval, plan.facts.eval_data)]
+    named = (
+        []
+        if data is None
+        else [("train", data.train, plan.facts.train_data), ("eval", data.eval, plan.facts.eval_data)]
+    )
     for kind, datasets, facts in named:
         for number, (dataset, fact) in enumerate(zip(datasets, facts, strict=True)):
             name = f"{kind}_{number}"
