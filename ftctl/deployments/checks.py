@@ -51,7 +51,7 @@ def _holds(folder: Path, config: str, weights: str, what: str) -> None:
 
 
 def chosen_key(reference: str | None, environ: Mapping[str, str]) -> str:
-    """The key that `reference` (`${env:NAME}`) stands for, or a new one. Raises UsageError where it is unset."""
+    """The key that `reference` (`${env:NAME}`) stands for, or a new one. Raises UsageError if unset."""
     if reference is None:
         return secrets.token_urlsafe(32)
     found = REFERENCE.fullmatch(reference)

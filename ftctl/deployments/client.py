@@ -82,7 +82,7 @@ def chat(
 ) -> Iterator[str]:
     """The answer to `messages`, piece by piece as it is made. `options` are the API's own (max_tokens, …).
 
-    Raises FtctlError where the server refuses or breaks off, OSError where nobody answers.
+    Raises FtctlError where the server refuses, breaks off or is not there.
     """
     connection = _connect(url, timeout)
     try:
@@ -96,8 +96,10 @@ def chat(
         if answer.status != 200:
             raise FtctlError(f"the server answered {answer.status}: {reason(answer.read())}")
         yield from _pieces(answer)
-    except http.client.HTTPException as error:
-        raise FtctlError(f"the server broke off: {type(error).__name__}", "see ftctl logs") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise FtctlError(
+            f"the server does not answer: {error or type(error).__name__}", "see ftctl ps"
+        ) from error
     finally:
         connection.close()
 
