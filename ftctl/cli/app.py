@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import plan, render, runs, train, version
+from ftctl.cli import engines, plan, render, runs, train, version
 
 app = typer.Typer(
     name="ftctl",
@@ -25,6 +25,7 @@ for verb in (
     render,
     train,
     runs,
+    engines,
     version,
 ):
     verb.register(app)
