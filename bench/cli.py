@@ -74,8 +74,9 @@ def main() -> None:
     base = statistics.median(sample.cpu for sample in samples["baseline"])
     lines = len(JOB.splitlines())
     body = [
-        f"Medians of {rounds} runs each, in turn, after one that is thrown away; lowest and highest in brackets.",
-        f'The baseline is `python -c "{BASELINE}"` of the same environment; the limit is {LIMIT}× its CPU time.',
+        f"Medians (lowest to highest) of {rounds} runs each, in turn, after one that is thrown away.",
+        f'The baseline is `python -c "{BASELINE}"` in the same environment;',
+        f"the limit is {LIMIT}× its CPU time.",
         "",
         "| command | CPU | wall | CPU against the baseline |",
         "|---|---|---|---|",

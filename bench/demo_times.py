@@ -41,7 +41,7 @@ def main() -> None:
     ]
     if label == "warm":
         body += [
-            f"The aim on 2 cores is under {AIM} s, of which ftctl's own part of the training under {OWN_AIM} s.",
+            f"The aim on 2 cores is under {AIM} s, of which ftctl itself under {OWN_AIM} s.",
             "",
         ]
     body += [f"Made by `make demo` ({JOB}) and `.venv/bin/python -m bench.demo_times {label}`."]
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def phases() -> dict[str, float]:
-    """The seconds of each phase of the demo's newest run, from its events; serving's start-up is split off."""
+    """The seconds of each phase of the demo's newest run, from its events."""
     seconds: dict[str, float] = {}
     events = only_run(ROOT / "runs").joinpath("events.jsonl").read_text().splitlines()
     started = None

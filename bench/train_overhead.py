@@ -60,7 +60,7 @@ def table(ours: list[Sample], theirs: list[Sample], rounds: int) -> list[str]:
     allowed = max(1.0, 0.02 * hand)
     verdict = "within" if mine - hand <= allowed else "OVER"
     return [
-        f"The demo's job without serving; medians of {rounds} runs each, in turn, after one that is thrown away.",
+        f"The demo's job without serving; medians of {rounds} runs each, in turn, after one thrown away.",
         "",
         "| command | wall (s) | CPU (s) |",
         "|---|---|---|",
