@@ -25,12 +25,12 @@ for verb in (
     render,
     train,
     runs,
-    engines,
     deploy,
     ps,
     logs,
     stop,
     chat,
+    engines,
     version,
 ):
     verb.register(app)
