@@ -127,6 +127,7 @@ def collect(run: RunDir) -> Artifact:
     artifact = None
     if adapter is not None:
         artifact = verify_adapter(run.path / adapter, plan.job.model.path)
+        run.write_json("adapter.json", artifact)
         run.emit("artifact", {"kind": artifact.kind, "path": str(adapter)})
     if whole is not None:
         artifact = verify_model(run.path / whole)
