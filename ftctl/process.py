@@ -19,7 +19,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process that can be told from a later one with the same pid. `started` is in clock ticks since boot."""
+    """A process, told from a later one with the same pid. `started` is in clock ticks since boot."""
 
     pid: int
     started: int
@@ -91,6 +91,16 @@ def start(
             close_fds=True,
         )
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
+
+
+_detached: list[subprocess.Popen[bytes]] = []
+
+
+def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> ProcessId:
+    """`start` for a process that outlives this one: nobody here waits for it."""
+    child, process = start(argv, cwd=cwd, env=env, log=log)
+    _detached.append(child)
+    return process
 
 
 def run(

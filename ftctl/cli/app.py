@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import version
+from ftctl.cli import chat, deploy, engines, logs, plan, ps, render, runs, stop, train, version
 
 app = typer.Typer(
     name="ftctl",
@@ -20,5 +20,17 @@ def root() -> None:
     """One YAML job file to a fine-tuned, checked, served and judged model."""
 
 
-for verb in (version,):
+for verb in (
+    plan,
+    render,
+    train,
+    runs,
+    deploy,
+    ps,
+    logs,
+    stop,
+    chat,
+    engines,
+    version,
+):
     verb.register(app)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU: its index, name and memory in bytes."""
+    """One GPU: its index, name, memory in bytes and CUDA compute capability (8.0: Ampere)."""
 
     index: int
     name: str
     memory: int
+    capability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class ModelFacts:
     parameters: int | None = None
     tied_embeddings: bool | None = None
     has_chat_template: bool | None = None
+    kv_token_values: int | None = None  # numbers that one token adds to the KV cache
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,16 @@ class TrainPlan:
     precision: str  # bf16 | fp16 | fp32
     template: str | None  # None: the model's own chat template
     steps_per_epoch: int | None
+    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True)
 class ServePlan:
-    """Serving, decided: the engine, the API's model name, what is served and on which devices."""
+    """Serving, decided: the engine, the API's model name, what is served and on which devices.
+
+    `gpu_memory_share` is of the whole GPU; `kv_cache_memory` is in bytes; None leaves it to the engine.
+    `chat_template` is a jinja file that is used in place of the model's own.
+    """
 
     engine: str
     name: str
@@ -44,6 +49,14 @@ class ServePlan:
     tensor_parallel: int
     dtype: str
     max_length: int | None
+    pipeline_parallel: int = 1
+    data_parallel: int = 1
+    gpu_memory_share: float | None = None
+    kv_cache_memory: int | None = None
+    eager: bool = False
+    threads: int | None = None  # on the CPU; None: every core
+    trust_remote_code: bool = False
+    chat_template: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,3 +68,8 @@ class Plan:
     train: TrainPlan | None
     serve: ServePlan | None
     choices: tuple[Choice, ...]
+
+    @property
+    def merge(self) -> bool:
+        """Whether an adapter is merged into its base: the rule, unless it is to be served attached."""
+        return self.job.deploy is None or self.job.deploy.adapter == "merge"

@@ -1,0 +1,192 @@
+"""`ftctl engines`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ftctl.cli.options import Json
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="llamafactory, flagembedding, vllm or lmdeploy.")]
+MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One engine; without it, all.")]
+Which = Annotated[
+    str | None,
+    typer.Option("--variant", help="cpu or cuda; without it, cuda where NVIDIA's driver is loaded."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Engine environments: list, install, check and remove.")
+    group.command("list")(list_engines)
+    group.command("install")(install)
+    group.command("doctor")(doctor)
+    group.command("remove")(remove)
+    group.command("path")(path)
+    group.command("lock")(lock)
+    app.add_typer(group, name="engines")
+
+
+def list_engines(as_json: Json = False) -> None:
+    """List the engines, their locked versions, and which are installed.
+
+    [bold]Examples[/bold]
+
+    ftctl engines list
+
+    ftctl engines list --json
+    """
+    import dataclasses
+    import os
+
+    from ftctl.engines.inventory import entries
+    from ftctl.view.output import emit, table
+
+    found = entries(os.environ)
+    rows = [
+        (
+            entry.engine,
+            entry.variant,
+            entry.locked or "",
+            entry.folder if entry.version else "not installed",
+            f"{len(entry.outdated)} outdated" if entry.outdated else "",
+        )
+        for entry in found
+    ]
+    data = {"engines": [dataclasses.asdict(entry) for entry in found]}
+    emit(
+        "engines list", data, as_json=as_json, text=table(("engine", "variant", "version", "where", ""), rows)
+    )
+
+
+def install(name: Name, variant: Which = None, as_json: Json = False) -> None:
+    """Install an engine in an environment of its own, from its hash-checked lock.
+
+    [bold]Examples[/bold]
+
+    ftctl engines install llamafactory
+
+    ftctl engines install vllm --variant cpu
+    """
+    from ftctl.engines.install import ensure
+    from ftctl.engines.inventory import default_variant
+    from ftctl.engines.table import find
+    from ftctl.view.installing import installing
+    from ftctl.view.output import emit
+
+    engine = find(name)
+    with installing() as (report, watch):
+        facts = ensure(name, variant or default_variant(engine), install=True, report=report, watch=watch)
+    data = {"engine": name, "variant": facts.variant, "version": facts.version, "python": facts.python}
+    text = f"{engine.title} {facts.version} ({facts.variant}): {facts.python}"
+    emit("engines install", data, as_json=as_json, text=text)
+
+
+def doctor(name: MaybeName = None, as_json: Json = False) -> None:
+    """Import every installed engine for real and say what it answers.
+
+    [bold]Examples[/bold]
+
+    ftctl engines doctor
+
+    ftctl engines doctor vllm
+    """
+    import dataclasses
+    import os
+
+    from ftctl.engines.diagnosis import diagnose
+    from ftctl.errors import FtctlError, Missing
+    from ftctl.view.output import emit, table
+
+    found = diagnose(name, os.environ)
+    if not found:
+        raise Missing(
+            "no engine is installed" if name is None else f"{name} is not installed",
+            f"install one with `ftctl engines install {name or 'NAME'}`",
+        )
+    rows = [
+        (
+            f"{one.engine} ({one.variant})",
+            one.version or "",
+            one.torch or "",
+            one.python or "",
+            f"{one.bytes / 2**30:.2f} GiB",
+            one.problem or "healthy",
+        )
+        for one in found
+    ]
+    data = {"engines": [dataclasses.asdict(one) for one in found]}
+    columns = ("engine", "version", "torch", "python", "size", "state")
+    emit("engines doctor", data, as_json=as_json, text=table(columns, rows))
+    ill = [one for one in found if one.problem]
+    if ill:
+        raise typer.Exit(FtctlError.exit_code)
+
+
+def remove(name: Name, variant: Which = None, as_json: Json = False) -> None:
+    """Remove an engine's environments: those of every variant unless one is named.
+
+    [bold]Examples[/bold]
+
+    ftctl engines remove vllm
+
+    ftctl engines remove llamafactory --variant cuda
+    """
+    import os
+
+    from ftctl.engines.inventory import remove_engine
+    from ftctl.engines.table import find
+    from ftctl.view.output import emit
+
+    gone = remove_engine(find(name), variant, os.environ)
+    text = "\n".join(f"removed {folder}" for folder in gone)
+    emit("engines remove", {"removed": gone}, as_json=as_json, text=text)
+
+
+def path(name: Name, variant: Which = None, as_json: Json = False) -> None:
+    """Print the path of an engine's interpreter, as ftctl would use it.
+
+    [bold]Examples[/bold]
+
+    ftctl engines path llamafactory
+
+    $(ftctl engines path vllm) -c "import vllm"
+    """
+    import os
+
+    from ftctl.engines.inventory import default_variant
+    from ftctl.engines.locate import locate
+    from ftctl.engines.table import find
+    from ftctl.errors import Missing
+    from ftctl.view.output import emit
+
+    engine = find(name)
+    facts = locate(name, variant or default_variant(engine), python=None, environ=os.environ)
+    if not facts.installed:
+        raise Missing(
+            f"{engine.title} ({facts.variant}) is not installed",
+            f"install it with `ftctl engines install {name} --variant {facts.variant}`",
+        )
+    data = {"engine": name, "variant": facts.variant, "python": facts.python}
+    emit("engines path", data, as_json=as_json, text=str(facts.python))
+
+
+def lock(name: Name, variant: Which = None, as_json: Json = False) -> None:
+    """Resolve an engine's requirements anew and write its lock files (in a checkout of ftctl).
+
+    [bold]Examples[/bold]
+
+    ftctl engines lock llamafactory
+
+    ftctl engines lock vllm --variant cpu
+    """
+    import os
+
+    from ftctl.engines.compile import compile_lock
+    from ftctl.engines.lock import locks_dir
+    from ftctl.engines.table import find, variants_of
+    from ftctl.view.output import emit
+
+    engine = find(name)
+    made = [compile_lock(engine, one, locks_dir(), os.environ) for one in variants_of(engine, variant)]
+    emit("engines lock", {"locks": made}, as_json=as_json, text="\n".join(f"wrote {one}" for one in made))

@@ -1,0 +1,98 @@
+"""Building an environment: check, lock, check again, build aside, check its health, rename."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftctl.engines.build import Watch, build, ignore
+from ftctl.engines.built import folder_of, read_marker
+from ftctl.engines.locate import locate_built
+from ftctl.engines.lock import Recipe, locks_dir, read_recipe
+from ftctl.engines.scrap import exclusive, sweep, throw_away
+from ftctl.engines.table import Engine, find, variant_of
+from ftctl.errors import Missing
+from ftctl.facts.model import EngineFacts
+from ftctl.paths import engines_dir
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built and where: `locks` holds the lock files, `root` the environments."""
+
+    engine: Engine
+    variant: str
+    locks: Path
+    root: Path
+
+
+def ensure(
+    name: str,
+    variant: str,
+    *,
+    install: bool,
+    report: Callable[[str], None],
+    watch: Watch = ignore,
+    environ: Mapping[str, str] = os.environ,
+) -> EngineFacts:
+    """An engine that is ready: found at once, or built now.
+
+    `report` is given a sentence where the user should know something, `watch` every step of the build.
+    Raises Missing where it is not built and `install` is false, FtctlError where the build fails.
+    """
+    order = Order(find(name), variant, locks_dir(), engines_dir(environ))
+    return ensure_engine(order, install=install, report=report, watch=watch, environ=environ)
+
+
+def ensure_engine(
+    order: Order,
+    *,
+    install: bool,
+    report: Callable[[str], None],
+    watch: Watch = ignore,
+    environ: Mapping[str, str] = os.environ,
+) -> EngineFacts:
+    """`ensure` for any engine that is described by a value."""
+    recipe = read_recipe(order.engine, variant_of(order.engine, order.variant), order.locks)
+    final = folder_of(recipe, order.root)
+    if read_marker(final) is None:
+        if not install:
+            raise not_installed(recipe)
+        _build_once(recipe, final, report, watch, environ)
+    return locate_built(order.engine, order.variant, locks=order.locks, root=order.root)
+
+
+def not_installed(recipe: Recipe) -> Missing:
+    """The refusal where an environment is needed and not there."""
+    command = f"ftctl engines install {recipe.engine.name} --variant {recipe.variant.name}"
+    return Missing(f"{recipe.title} is not installed", f"install it with `{command}`")
+
+
+def _build_once(
+    recipe: Recipe, final: Path, report: Callable[[str], None], watch: Watch, environ: Mapping[str, str]
+) -> None:
+    """Build under the lock of this engine and variant, unless another process has done so meanwhile."""
+    root = final.parent
+    root.mkdir(parents=True, exist_ok=True)
+    with exclusive(
+        root, recipe.name, lambda: report(f"another ftctl is building {recipe.title}; waiting for it")
+    ):
+        sweep(root, recipe.name)
+        if read_marker(final) is not None:
+            return
+        begun = time.monotonic()
+        report(f"building {recipe.title}: {len(recipe.packages)} packages, once")
+        work = root / f".{recipe.name}.{os.getpid()}.build"
+        try:
+            built = build(recipe, work, watch, environ)
+            throw_away(final)
+            work.rename(final)
+        finally:
+            throw_away(work)
+        seconds = time.monotonic() - begun
+        report(
+            f"{recipe.engine.title} {built.version} ({recipe.variant.name}) is ready after {seconds:.0f} s"
+        )

@@ -1,0 +1,61 @@
+"""Where an engine's interpreter is: the user's own, or that of the environment that ftctl builds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ftctl.engines.built import folder_of, python_of, read_marker
+from ftctl.engines.lock import locks_dir, read_recipe
+from ftctl.engines.table import Engine, find, variant_of
+from ftctl.errors import UsageError
+from ftctl.facts.model import EngineFacts
+from ftctl.paths import engines_dir
+
+
+def locate(name: str, variant: str, *, python: Path | None, environ: Mapping[str, str]) -> EngineFacts:
+    """An engine's facts, without side effects and without starting anything.
+
+    The job's `engine_python` (`python`) wins, then FTCTL_<ENGINE>_PYTHON, then the built environment;
+    where that is not built yet, `python` is the path it will have. Raises UsageError for an unknown
+    engine or variant and for an interpreter that cannot be run.
+    """
+    engine = find(name)
+    own, said_by = users_python(engine, python, environ)
+    if own is not None:
+        return EngineFacts(name, "user", _checked(own, said_by), installed=True)
+    return locate_built(engine, variant, locks=locks_dir(), root=engines_dir(environ))
+
+
+def locate_built(engine: Engine, variant: str, *, locks: Path, root: Path) -> EngineFacts:
+    """The facts of the environment that ftctl builds in `root` from the lock in `locks`."""
+    chosen = variant_of(engine, variant)
+    folder = folder_of(read_recipe(engine, chosen, locks), root)
+    built = read_marker(folder)
+    version = built.version if built else None
+    return EngineFacts(engine.name, chosen.name, python_of(folder), installed=bool(built), version=version)
+
+
+def users_python(engine: Engine, python: Path | None, environ: Mapping[str, str]) -> tuple[Path | None, str]:
+    """The interpreter that the user points at, and where they said so."""
+    if python is not None:
+        return python, "engine_python"
+    variable = f"FTCTL_{engine.name.upper()}_PYTHON"
+    value = environ.get(variable)
+    return (Path(value) if value else None), variable
+
+
+def console_script(facts: EngineFacts, name: str) -> Path:
+    """A command of the engine, beside its interpreter."""
+    return facts.python.parent / name
+
+
+def _checked(python: Path, said_by: str) -> Path:
+    """The interpreter as an absolute path, its links kept: they are what makes it an environment's."""
+    path = python.expanduser().absolute()
+    if not path.is_file():
+        raise UsageError(f"{said_by}: there is no interpreter at {path}", "name the python of an environment")
+    if not os.access(path, os.X_OK):
+        raise UsageError(f"{said_by}: {path} is not executable", "name the python of an environment")
+    return path
