@@ -11,10 +11,10 @@ PACKAGE = Path(__file__).resolve().parent
 
 def _base(environ: Mapping[str, str], variable: str, default: str) -> Path:
     """The XDG folder named by `variable`; a relative value is ignored, as the specification says."""
-    value = environ.get(variable, "")
-    if os.path.isabs(value):
-        return Path(value)
-    return Path(environ.get("HOME") or os.path.expanduser("~")) / default
+    value = Path(environ.get(variable, ""))
+    if value.is_absolute():
+        return value
+    return Path(environ.get("HOME") or Path.home()) / default
 
 
 def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
@@ -32,8 +32,9 @@ def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def engines_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """One folder per built engine environment."""
-    return data_dir(environ) / "engines"
+    """One folder per built engine environment: `$FTCTL_ENGINES`, else `engines` in the data folder."""
+    shared = environ.get("FTCTL_ENGINES")
+    return Path(shared).absolute() if shared else data_dir(environ) / "engines"
 
 
 def deployments_dir(environ: Mapping[str, str] = os.environ) -> Path:

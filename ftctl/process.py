@@ -19,7 +19,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process that can be told from a later one with the same pid. `started` is in clock ticks since boot."""
+    """A process, told from a later one with the same pid. `started` is in clock ticks since boot."""
 
     pid: int
     started: int

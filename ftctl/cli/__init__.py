@@ -11,6 +11,11 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    if sys.argv[1:2] == ["node"]:
+        # A node lives as long as its training: it must not carry the command line's libraries.
+        from ftctl.run.node import main as supervise
+
+        sys.exit(supervise(sys.argv[2:]))
     from ftctl.cli.app import app
     from ftctl.errors import BUG, FtctlError
 

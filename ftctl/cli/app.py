@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import engines, version
+from ftctl.cli import engines, plan, render, runs, train, version
 
 app = typer.Typer(
     name="ftctl",
@@ -21,6 +21,10 @@ def root() -> None:
 
 
 for verb in (
+    plan,
+    render,
+    train,
+    runs,
     engines,
     version,
 ):

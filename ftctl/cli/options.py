@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,4 +11,18 @@ Json = Annotated[bool, typer.Option("--json", help="One versioned JSON envelope 
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the job file; repeatable."),
+]
+Gpus = Annotated[
+    str | None,
+    typer.Option("--gpus", metavar="N|I,J|all", help="GPUs to use: a count, indices, all, or 0 for the CPU."),
+]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs-dir", metavar="DIR", help="Where runs are kept (default: $FTCTL_RUNS, else ./runs)."
+    ),
+]
+NoInstall = Annotated[
+    bool,
+    typer.Option("--no-install", help="Refuse, with exit code 4, where an engine is not installed yet."),
 ]

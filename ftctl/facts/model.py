@@ -9,11 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU: its index, name and memory in bytes."""
+    """One GPU: its index, name, memory in bytes and CUDA compute capability (8.0: Ampere)."""
 
     index: int
     name: str
     memory: int
+    capability: float | None = None
 
 
 @dataclass(frozen=True)

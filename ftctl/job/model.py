@@ -12,7 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Dataset:
 
     path: Path
     format: str = "auto"
-    columns: Mapping[str, str] = EMPTY
-    tags: Mapping[str, str] = EMPTY
+    columns: Mapping[str, str] = field(default_factory=_nothing)
+    tags: Mapping[str, str] = field(default_factory=_nothing)
     max_samples: int | None = None
     weight: float | None = None
 
@@ -84,7 +86,7 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay on disk, None: all."""
+    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay, None: all."""
 
     every: int | str = "epoch"
     keep: int | None = 2
@@ -122,14 +124,18 @@ class Train:
     quantization: Quantization | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     engine_python: Path | None = None
-    native: Mapping[str, Any] = EMPTY
+    native: Mapping[str, Any] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True)
 class Resources:
-    """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible."""
+    """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible.
+
+    `processes` is how many take part on the CPU; on GPUs it is one each.
+    """
 
     gpus: int | str | tuple[int, ...] | None = None
+    processes: int = 1
     launcher: str = "local"
     nodes: int = 1
 
@@ -162,7 +168,7 @@ class Deploy:
     log_requests: bool = False
     ready_timeout: float = 600.0  # seconds
     engine_python: Path | None = None
-    native: Mapping[str, Any] = EMPTY
+    native: Mapping[str, Any] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True)
@@ -178,5 +184,7 @@ class Job:
     file: Path
     source: str
     overrides: tuple[str, ...] = ()
-    places: Mapping[str, tuple[int, int]] = EMPTY  # dotted key → line, column in `file`, from 1
+    places: Mapping[str, tuple[int, int]] = field(
+        default_factory=_nothing
+    )  # dotted key → line, column in `file`, from 1
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set

@@ -31,6 +31,7 @@ class TrainPlan:
     precision: str  # bf16 | fp16 | fp32
     template: str | None  # None: the model's own chat template
     steps_per_epoch: int | None
+    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,8 @@ class Plan:
     train: TrainPlan | None
     serve: ServePlan | None
     choices: tuple[Choice, ...]
+
+    @property
+    def merge(self) -> bool:
+        """Whether an adapter is merged into its base: the rule, unless it is to be served attached."""
+        return self.job.deploy is None or self.job.deploy.adapter == "merge"

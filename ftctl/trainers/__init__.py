@@ -14,8 +14,8 @@ from ftctl.rendered import Rendered
 class Trainer(Protocol):
     """What a trainer must offer. All of it is pure: values in, values out."""
 
-    name: str
-    tasks: frozenset[str]
+    NAME: str
+    TASKS: frozenset[str]
 
     def render(self, plan: Plan) -> Rendered:
         """The training command and its native files; the working directory is the run directory."""

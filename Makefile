@@ -1,0 +1,69 @@
+# Everything runs in .venv, which `make` sets up itself from the machine's Python 3.11 or later.
+# Set PYTHON=/path/to/python3 to choose the interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+FTCTL := $(BIN)/ftctl
+
+# pip's settings for a mirror or a folder of wheels hold for uv too, here and in what it starts.
+space := $(subst ,, )
+comma := ,
+ifneq ($(PIP_FIND_LINKS),)
+ifeq ($(UV_FIND_LINKS),)
+export UV_FIND_LINKS := $(subst $(space),$(comma),$(strip $(PIP_FIND_LINKS)))
+endif
+endif
+ifneq ($(PIP_INDEX_URL),)
+ifeq ($(UV_DEFAULT_INDEX),)
+export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
+endif
+endif
+
+# Start-up time is measured and promised: byte code is always written.
+unexport PYTHONDONTWRITEBYTECODE
+unexport VIRTUAL_ENV
+unexport PYTHONPATH
+unexport PYTHONHOME
+
+TESTS := $(wildcard tests/unit tests/golden)
+ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## make .venv with ftctl and the tools that develop it
+
+demo: $(READY) ## train a tiny model, serve it with vLLM and ask it a question, for real
+	@$(BIN)/python bench/demo.py
+
+check: lint ## format, lint, types, unit and golden tests (under a minute)
+	$(BIN)/pytest -m "not engine" $(TESTS)
+
+test: lint ## check, and the end-to-end tests with the real engines (installs what is missing)
+	$(BIN)/pytest $(ALL_TESTS)
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY) ## measure what the README claims, into bench/results/
+	$(BIN)/python -m bench.cli
+	$(BIN)/python -m bench.train_overhead
+	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.demo_times
+
+docs: $(READY) ## write docs/commands.md again from --help
+	$(BIN)/python -m tests.docs.commands > docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+
+clean: ## remove .venv and caches (engine environments: ftctl engines remove NAME; runs stay)
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache build dist
+	find ftctl tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml ftctl/__init__.py .ci/setup
+	.ci/setup $(VENV)
+	@touch $@

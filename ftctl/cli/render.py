@@ -1,0 +1,46 @@
+"""`ftctl render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftctl.cli.options import Gpus, Json, Overrides
+
+
+def register(app: typer.Typer) -> None:
+    app.command("render")(render)
+
+
+def render(
+    job_file: Annotated[Path, typer.Argument(metavar="JOB", help="The job file.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the files.")] = None,
+    overrides: Overrides = None,
+    gpus: Gpus = None,
+    as_json: Json = False,
+) -> None:
+    """Show the engine's native files and commands, exactly as a run would get them.
+
+    With --output they are written to a folder, links to the data included, ready for the engine's own
+    command line.
+
+    [bold]Examples[/bold]
+
+    ftctl render job.yaml
+
+    ftctl render job.yaml --output native/
+    """
+    from ftctl.job.load import load
+    from ftctl.prepare import prepare, rendered
+    from ftctl.run.rendering import as_data, as_text, write
+    from ftctl.run.whole import gpus_override
+    from ftctl.view.output import emit, say
+
+    more = (f"resources.gpus={gpus_override(gpus)}",) if gpus is not None else ()
+    steps = rendered(prepare(load(job_file, (*(overrides or ()), *more))))
+    if output is not None:
+        write(steps, output)
+        say(f"written to {output}")
+    emit("render", as_data(steps), as_json=as_json, text="" if output is not None else as_text(steps))

@@ -1,0 +1,81 @@
+"""`ftctl runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ftctl.cli.options import Json
+
+if TYPE_CHECKING:
+    from ftctl.run.state import RunState
+
+
+def register(app: typer.Typer) -> None:
+    app.command("runs")(runs)
+
+
+def runs(
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Only the runs of this job.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the runs on this machine, the newest last.
+
+    A run that was moved here is found when it lies in ./runs.
+
+    [bold]Examples[/bold]
+
+    ftctl runs
+
+    ftctl runs --name support-bot
+
+    ftctl runs --json
+    """
+    import time
+
+    from ftctl import registry
+    from ftctl.run.state import state_of
+    from ftctl.view.output import emit, table
+
+    registry.rebuild([Path("runs")])
+    listed = [(entry.directory, state_of(entry.directory)) for entry in registry.runs(name)]
+    if as_json:
+        emit("runs", {"runs": [_record(directory, run) for directory, run in listed]}, as_json=True, text="")
+    elif not listed:
+        emit("runs", {}, as_json=False, text="no runs yet: ftctl train JOB begins one")
+    else:
+        now = time.time()
+        columns = ("run", "name", "state", "started", "took", "step", "loss", "directory")
+        rows = [_row(directory, run, now) for directory, run in listed]
+        emit("runs", {}, as_json=False, text=table(columns, rows))
+
+
+def _record(directory: Path, run: RunState) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": run.state,
+        "created": run.created,
+        "ended": run.ended,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "loss": run.loss,
+        "directory": str(directory),
+    }
+
+
+def _row(directory: Path, run: RunState, now: float) -> tuple[str, ...]:
+    import time
+
+    from ftctl.view.progress import duration
+
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+    step = "" if run.step is None else f"{run.step}/{run.total_steps or '?'}"
+    loss = "" if run.loss is None else f"{run.loss:.4f}"
+    near = directory.relative_to(Path.cwd()) if directory.is_relative_to(Path.cwd()) else directory
+    took = duration(max(0.0, (run.ended or now) - run.created))
+    return (run.id, run.name, run.state, started, took, step, loss, str(near))

@@ -1,0 +1,42 @@
+"""`ftctl train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftctl.cli.options import Gpus, Json, NoInstall, Overrides, RunsDir
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train")(train)
+
+
+def train(
+    job_file: Annotated[Path, typer.Argument(metavar="JOB", help="The job file.")],
+    overrides: Overrides = None,
+    gpus: Gpus = None,
+    runs_dir: RunsDir = None,
+    no_install: NoInstall = False,
+    as_json: Json = False,
+) -> None:
+    """Run a whole job: check, plan, train, verify, and serve where the job says so.
+
+    Follows the run until it ends. Ctrl-C asks it to save a checkpoint and stop; closing the terminal does
+    not end it. The exit code is the run's own.
+
+    [bold]Examples[/bold]
+
+    ftctl train configs/demo/ftctl-qa.yaml
+
+    ftctl train job.yaml --set train.learning_rate=2e-5 --gpus 0,1
+
+    ftctl train job.yaml --json
+    """
+    from ftctl.run.whole import run_job
+
+    raise typer.Exit(
+        run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)
+    )

@@ -1,0 +1,36 @@
+"""Launch on this machine: the node in a session of its own, so that closing the terminal ends nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ftctl.process import ProcessId, start
+from ftctl.run.control import stop as stop_run
+from ftctl.run.directory import LOG
+from ftctl.run.state import RunState, state_of
+
+NAME = "local"
+
+
+def submit(run: Path) -> ProcessId:
+    """Start `ftctl node RUN`. `-P` keeps the run directory off the module path."""
+    command = (sys.executable, "-P", "-m", "ftctl", "node", str(run))
+    _, process = start(command, cwd=run, env=os.environ, log=run / "node.log")
+    return process
+
+
+def poll(run: Path) -> RunState:
+    """The run's state, from what is on disk."""
+    return state_of(run)
+
+
+def stop(run: Path, *, now: bool) -> None:
+    """Ask the run to stop, or end it at once."""
+    stop_run(run, now=now)
+
+
+def logs(run: Path) -> Path:
+    """The engine's whole output."""
+    return run / LOG

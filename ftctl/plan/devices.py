@@ -1,0 +1,58 @@
+"""Devices: `--gpus`, `resources.gpus` and CUDA_VISIBLE_DEVICES agree, or it is an error."""
+
+from __future__ import annotations
+
+from ftctl.errors import Missing, UsageError
+from ftctl.facts.model import MachineFacts
+
+Asked = int | str | tuple[int, ...] | None
+
+
+def choose_devices(asked: Asked, machine: MachineFacts) -> tuple[tuple[int, ...], str]:
+    """The GPU indices to use (empty: the CPU) and why.
+
+    Raises errors.Missing where a GPU asked for is not there or not visible, errors.UsageError where
+    CUDA_VISIBLE_DEVICES is not a list of indices.
+    """
+    usable = _visible(machine)
+    if asked in (0, ()):
+        return (), "the CPU was asked for; every GPU is hidden"
+    if asked is None:
+        return usable, "every GPU that is visible" if usable else "no GPU is visible"
+    if asked == "all":
+        if not usable:
+            raise _none(machine)
+        return usable, "all that are visible"
+    if isinstance(asked, int):
+        if asked > len(usable):
+            raise _none(machine, f"{asked} GPUs were asked for")
+        return usable[:asked], f"the first {asked} of {len(usable)} visible"
+    indices = asked if isinstance(asked, tuple) else ()
+    missing = [index for index in indices if index not in usable]
+    if missing:
+        raise _none(machine, f"GPU {', '.join(map(str, missing))} was asked for")
+    return indices, "the list that was asked for"
+
+
+def _visible(machine: MachineFacts) -> tuple[int, ...]:
+    present = tuple(gpu.index for gpu in machine.gpus)
+    visible = machine.cuda_visible_devices
+    if visible is None:
+        return present
+    words = [word.strip() for word in visible.split(",") if word.strip()]
+    if words == ["-1"]:
+        return ()
+    if not all(word.isdigit() for word in words):
+        raise UsageError(
+            f"CUDA_VISIBLE_DEVICES={visible} is not a list of GPU indices",
+            "set it to indices such as 0,1, or unset it and use resources.gpus",
+        )
+    return tuple(int(word) for word in words if int(word) in present)
+
+
+def _none(machine: MachineFacts, what: str = "all GPUs were asked for") -> Missing:
+    usable = _visible(machine)
+    found = f"this machine has {len(machine.gpus)}" if machine.gpus else "this machine has none"
+    if machine.gpus and len(usable) != len(machine.gpus):
+        found += f", of which CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices} leaves {len(usable)}"
+    return Missing(f"{what} and {found}", "set resources.gpus to what is there; 0 trains on the CPU")

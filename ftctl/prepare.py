@@ -1,0 +1,113 @@
+"""Prepare: look up what a job needs to know, and plan it: the path that plan, render and train share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ftctl.engines.locate import locate
+from ftctl.errors import FtctlError, JobError, Missing, Problem
+from ftctl.facts.datasets import scan
+from ftctl.facts.machine import machine_facts
+from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, MachineFacts, ModelFacts
+from ftctl.facts.model_dir import model_facts
+from ftctl.job.model import Dataset, Job
+from ftctl.plan.devices import choose_devices
+from ftctl.plan.model import Plan
+from ftctl.plan.place import problem
+from ftctl.plan.train import plan_train
+from ftctl.rendered import Rendered
+from ftctl.trainers.llamafactory_templates import TEMPLATES
+from ftctl.trainers.table import trainer_of
+
+
+def prepare(job: Job, *, environ: Mapping[str, str] = os.environ, runs: Path | None = None) -> Plan:
+    """Everything that `train` would do with this job, decided.
+
+    Raises JobError with every problem of the job, its data and its model; Missing where a GPU asked for
+    is not there.
+    """
+    machine = machine_facts(runs or Path.cwd(), environ)
+    found: list[Problem] = []
+    model = _model(job, found)
+    train_data = _data(job.data.train if job.data else (), found)
+    eval_data = _data(job.data.eval if job.data else (), found)
+    trainer, server = _engines(job, machine, environ, found)
+    facts = Facts(machine, model, train_data, eval_data, trainer, server)
+    plan = Plan(job, facts, None, None, ())
+    if job.train is not None:
+        decided, made = plan_train(job, job.train, facts, TEMPLATES)
+        found += made.problems
+        plan = replace(plan, train=decided, choices=tuple(made.choices))
+    if found:
+        raise JobError(found)
+    return plan
+
+
+def rendered(plan: Plan) -> dict[str, Rendered]:
+    """The engine's commands of a plan, by the name of their step, in order."""
+    trainer = trainer_of(plan)
+    merge = trainer.render_merge(plan)
+    return {"train": trainer.render(plan)} | ({"merge": merge} if merge is not None else {})
+
+
+def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:
+    """The plan with its engine environments made sure of by `ensure`."""
+    trainer, server = plan.facts.trainer, plan.facts.server
+    facts = replace(
+        plan.facts,
+        trainer=ensure(trainer) if trainer is not None else None,
+        server=ensure(server) if server is not None else None,
+    )
+    return replace(plan, facts=facts)
+
+
+def _model(job: Job, found: list[Problem]) -> ModelFacts:
+    if not job.model.local:
+        return ModelFacts(job.model.path, local=False)
+    try:
+        return model_facts(Path(job.model.path))
+    except FtctlError as error:
+        found.append(problem(job, "model", error.message, error.remedy))
+        return ModelFacts(job.model.path, local=True)
+
+
+def _data(datasets: tuple[Dataset, ...], found: list[Problem]) -> tuple[DatasetFacts, ...]:
+    facts = []
+    for dataset in datasets:
+        fact, problems = scan(dataset)
+        found += problems
+        if fact is not None:
+            facts.append(fact)
+    return tuple(facts)
+
+
+def _engines(
+    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem]
+) -> tuple[EngineFacts | None, EngineFacts | None]:
+    """The engines' interpreters: the variant follows from whether GPUs are used."""
+    trainer = server = None
+    try:
+        if job.train is not None:
+            trainer = locate(
+                "llamafactory",
+                variant(job.resources.gpus, machine),
+                python=job.train.engine_python,
+                environ=environ,
+            )
+        if job.deploy is not None:
+            gpus = job.resources.gpus if job.deploy.gpus is None else job.deploy.gpus
+            server = locate("vllm", variant(gpus, machine), python=job.deploy.engine_python, environ=environ)
+    except Missing:
+        raise
+    except FtctlError as error:
+        found.append(problem(job, "train.engine_python", error.message, error.remedy))
+    return trainer, server
+
+
+def variant(gpus: int | str | tuple[int, ...] | None, machine: MachineFacts) -> str:
+    """Which variant of an engine the devices ask for: cuda where any GPU is used, else cpu."""
+    devices, _ = choose_devices(gpus, machine)
+    return "cuda" if devices else "cpu"

@@ -1,0 +1,188 @@
+"""The index of runs and deployments: a small SQLite database that can always be made again.
+
+The run directories and the deployments' folders are the truth. A database that is corrupt, from
+another version or lost is put aside and begun anew, one that cannot be written is done without; so
+nothing here ever fails a training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ftctl import paths
+
+VERSION = 1
+BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another
+TABLES = """
+CREATE TABLE IF NOT EXISTS runs(
+  directory TEXT PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS deployments(
+  name TEXT PRIMARY KEY, folder TEXT NOT NULL, created REAL NOT NULL);
+"""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One run: where its directory is. `created` is in seconds since the epoch."""
+
+    directory: Path
+    name: str
+    id: str
+    created: float
+
+
+@dataclass(frozen=True)
+class DeploymentEntry:
+    """One deployment: its folder under the state directory. `created` is in seconds since the epoch."""
+
+    name: str
+    folder: Path
+    created: float
+
+
+def database() -> Path:
+    """Where the index is kept."""
+    return paths.state_dir() / "registry.sqlite3"
+
+
+def add_run(
+    directory: Path, name: str, id: str, created: float, *, busy_timeout: float = BUSY_TIMEOUT
+) -> None:
+    """Remember a run; one that is known is replaced.
+
+    A database that stays locked for `busy_timeout` seconds is left as it is.
+    """
+    row = (str(directory.absolute()), name, id, created)
+    _write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", row, busy_timeout)
+
+
+def forget_run(directory: Path) -> None:
+    """Forget a run; the directory is left alone."""
+    _write("DELETE FROM runs WHERE directory = ?", (str(directory.absolute()),))
+
+
+def runs(name: str | None = None) -> list[RunEntry]:
+    """The known runs whose directory is still there, oldest first; `name` keeps those of one job."""
+    rows = _with_database(lambda open_: open_.execute("SELECT * FROM runs ORDER BY created, id").fetchall())
+    entries = [RunEntry(Path(row[0]), row[1], row[2], row[3]) for row in rows or ()]
+    return [entry for entry in entries if entry.directory.is_dir() and name in (None, entry.name)]
+
+
+def add_deployment(name: str, folder: Path, created: float) -> None:
+    """Remember a deployment; one of the same name is replaced."""
+    _write("INSERT OR REPLACE INTO deployments VALUES (?, ?, ?)", (name, str(folder.absolute()), created))
+
+
+def forget_deployment(name: str) -> None:
+    """Forget a deployment; its folder is left alone."""
+    _write("DELETE FROM deployments WHERE name = ?", (name,))
+
+
+def deployments() -> list[DeploymentEntry]:
+    """The known deployments whose folder is still there, oldest first."""
+    rows = _with_database(
+        lambda open_: open_.execute("SELECT * FROM deployments ORDER BY created, name").fetchall()
+    )
+    entries = [DeploymentEntry(row[0], Path(row[1]), row[2]) for row in rows or ()]
+    return [entry for entry in entries if entry.folder.is_dir()]
+
+
+def rebuild(roots: Iterable[Path]) -> int:
+    """Add every unknown run found under `roots` (as `<root>/<name>/<id>/run.json`); returns how many."""
+    known = {entry.directory for entry in runs()}
+    found = [
+        entry for root in roots for entry in _runs_under(root.absolute()) if entry.directory not in known
+    ]
+    for entry in found:
+        add_run(entry.directory, entry.name, entry.id, entry.created)
+    return len(found)
+
+
+def _runs_under(root: Path) -> Iterator[RunEntry]:
+    for record in sorted(root.glob("*/*/run.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            facts = json.loads(record.read_text())
+            fields = facts if isinstance(facts, dict) else {}
+            folder = record.parent
+            name, identity = str(fields.get("name", folder.parent.name)), str(fields.get("id", folder.name))
+            yield RunEntry(folder, name, identity, float(fields.get("created", record.stat().st_mtime)))
+
+
+def _write(statement: str, values: tuple[str | float, ...], busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def change(open_: sqlite3.Connection) -> None:
+        with open_:
+            open_.execute(statement, values)
+
+    _with_database(change, busy_timeout)
+
+
+def _with_database(
+    work: Callable[[sqlite3.Connection], Result], busy_timeout: float = BUSY_TIMEOUT
+) -> Result | None:
+    """What `work` returns; None where the database cannot be used, even when it has been begun anew."""
+    for attempt in range(2):
+        try:
+            with contextlib.closing(_open(busy_timeout)) as connection:
+                return work(connection)
+        except sqlite3.OperationalError:
+            return None  # locked for longer than the timeout, or a state directory that cannot be written
+        except sqlite3.DatabaseError:
+            if attempt == 0:
+                _put_aside()
+        except OSError:
+            return None
+    return None
+
+
+def _open(busy_timeout: float) -> sqlite3.Connection:
+    """An open database with its tables. Raises sqlite3.DatabaseError if the file is not one of ours."""
+    file = database()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=busy_timeout)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == VERSION:
+            return connection
+        if version != 0:
+            raise sqlite3.DatabaseError(f"version {version}, not {VERSION}")
+        _create(connection, busy_timeout)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    # Changing to WAL does not wait for other processes as statements do, so the wait is here.
+    deadline = time.monotonic() + busy_timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _put_aside() -> None:
+    """Move an unusable database out of the way (kept for a look), and drop its journal."""
+    file = database()
+    with contextlib.suppress(FileNotFoundError):
+        file.rename(file.with_name(f"{file.name}.unusable-{time.time_ns()}"))
+    for journal in (f"{file.name}-wal", f"{file.name}-shm"):
+        (file.parent / journal).unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""The run directory: the one module that writes into it, atomically, so that a kill loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftctl.events import Event, parse
+from ftctl.record import to_record
+
+EVENTS = "events.jsonl"
+LOG = "engine.log"
+PROGRESS = "progress.jsonl"
+STOP = "stop"
+EXIT = "exit.json"
+RESERVE = ".reserve"
+RESERVED = 64 * 1024  # bytes, given back when the disk is full so that the end can still be recorded
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """A run's folder. Reading never fails on what is not there yet: it gives None or nothing."""
+
+    path: Path
+
+    def write(self, name: str, content: str) -> None:
+        """Put a file there whole or not at all, folders included."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def write_json(self, name: str, value: Any) -> None:
+        self.write(name, json.dumps(to_record(value), ensure_ascii=False, indent=2) + "\n")
+
+    def link(self, name: str, target: Path) -> None:
+        """A symbolic link to a file outside."""
+        place = self.path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(target)
+
+    def read_json(self, name: str) -> Any:
+        """The value of a JSON file; None where it is missing or was never finished."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def emit(self, kind: str, data: Mapping[str, Any] | None = None, at: float | None = None) -> Event:
+        """Append an event; the line is written in one call, so that no reader sees half of one."""
+        event = Event(kind, time.time() if at is None else at, data or {})
+        with open(self.path / EVENTS, "a", encoding="utf-8") as file:
+            file.write(event.line() + "\n")
+        return event
+
+    def events(self) -> Iterator[Event]:
+        """All events so far."""
+        try:
+            with open(self.path / EVENTS, encoding="utf-8") as file:
+                for line in file:
+                    event = parse(line)
+                    if event is not None:
+                        yield event
+        except FileNotFoundError:
+            return
+
+    def ask_to_stop(self) -> None:
+        (self.path / STOP).touch()
+
+    def reserve(self) -> None:
+        """Set aside room for the exit record."""
+        (self.path / RESERVE).write_bytes(b"\0" * RESERVED)
+
+    def release(self) -> None:
+        (self.path / RESERVE).unlink(missing_ok=True)
+
+
+class Tail:
+    """Reads what is appended to a file, whole lines only; a file that is not there yet has none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._rest = b""
+
+    def lines(self) -> list[str]:
+        """The lines that were finished since the last call."""
+        try:
+            if self._path.stat().st_size <= self._offset:
+                return []
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                chunk = file.read()
+        except FileNotFoundError:
+            return []
+        self._offset += len(chunk)
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in whole]

@@ -1,0 +1,284 @@
+"""LLaMA-Factory 0.9.5: how a plan becomes its native files and its command.
+
+Everything is rendered relative to the run directory, which is the working directory: torchrun joins its
+arguments by spaces and splits them again (seen in 0.9.5), so a path with a space would break there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ftctl.events import Event, parse
+from ftctl.job.model import Dataset, Train
+from ftctl.plan.model import Plan, TrainPlan
+from ftctl.rendered import Rendered
+from ftctl.trainers.dataset_info import dataset_info_entry
+
+NAME = "llamafactory"
+TASKS = frozenset({"sft"})
+RUNNER = Path(__file__).resolve().parent.parent / "inside" / "llamafactory_runner.py"
+STAGES = {"sft": "sft"}
+OUTPUT = "output"
+MERGED = "merged"
+
+
+def render(plan: Plan) -> Rendered:
+    """The training command, `native/train.yaml` and `native/dataset_info.json`, and links to the data."""
+    train, decided = _train(plan)
+    info, links = _datasets(plan)
+    arguments = _arguments(plan, train, decided)
+    arguments.update(train.native)
+    files = {"native/train.yaml": _yaml(arguments), "native/dataset_info.json": _json(info)}
+    return Rendered(_command(plan, decided), _environment(plan, decided), files, links)
+
+
+def render_merge(plan: Plan) -> Rendered | None:
+    """The engine's own export of a LoRA adapter into whole weights; None for a full or freeze result."""
+    train, decided = _train(plan)
+    if train.method != "lora" or not plan.merge:
+        return None
+    model = plan.job.model
+    arguments: dict[str, Any] = {
+        "model_name_or_path": model.path,
+        "adapter_name_or_path": OUTPUT,
+        "finetuning_type": "lora",
+        "export_dir": MERGED,
+        "export_size": 5,
+        "export_device": "auto" if decided.devices else "cpu",
+        # auto would turn fp32 weights into half precision where it can; the base's own type is exact.
+        "infer_dtype": plan.facts.model.dtype or "auto",
+        "trust_remote_code": model.trust_remote_code,
+    }
+    _set(arguments, "template", decided.template)
+    _set(arguments, "model_revision", model.revision)
+    argv = (str(_python(plan)), "-m", "llamafactory.cli", "export", "native/export.yaml")
+    return Rendered(argv, _environment(plan, decided), {"native/export.yaml": _yaml(arguments)})
+
+
+def progress(line: str) -> Event | None:
+    """The runner writes our own events (see `inside/llamafactory_runner.py`), one a line."""
+    return parse(line)
+
+
+def results(plan: Plan) -> Mapping[str, Path]:
+    """Where the result lies, relative to the run directory."""
+    train, _ = _train(plan)
+    if train.method != "lora":
+        return {"model": Path(OUTPUT)}
+    found = {"adapter": Path(OUTPUT)}
+    if plan.merge:
+        found["merged"] = Path(MERGED)
+    return found
+
+
+def _train(plan: Plan) -> tuple[Train, TrainPlan]:
+    if plan.job.train is None or plan.train is None:
+        raise ValueError("a plan without training was given to a trainer")
+    return plan.job.train, plan.train
+
+
+def _python(plan: Plan) -> Path:
+    if plan.facts.trainer is None:
+        raise ValueError("a plan without an engine was given to a trainer")
+    return plan.facts.trainer.python
+
+
+def _command(plan: Plan, decided: TrainPlan) -> tuple[str, ...]:
+    """One process runs the runner itself; several are started by torchrun's module, as a tuple."""
+    python, target = str(_python(plan)), (str(RUNNER), "native/train.yaml")
+    if decided.world_size == 1:
+        return (python, *target)
+    distributed = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={decided.world_size}")
+    return (python, *distributed, *target)
+
+
+def _environment(plan: Plan, decided: TrainPlan) -> dict[str, str | None]:
+    """What the engine's environment variables must and must not be."""
+    env: dict[str, str | None] = {
+        "CUDA_VISIBLE_DEVICES": ",".join(str(device) for device in decided.devices),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order in which nvidia-smi counts
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": None,
+        "TOKENIZERS_PARALLELISM": "false",
+        "DISABLE_VERSION_CHECK": None,
+        "USE_V1": None,  # another program with other keys
+        "USE_RAY": None,
+        "FORCE_TORCHRUN": None,
+        "LLAMABOARD_ENABLED": None,
+    }
+    if plan.job.model.local:
+        env |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    if not decided.devices and decided.world_size > 1:
+        env["OMP_NUM_THREADS"] = str(max(1, plan.facts.machine.cpus // decided.world_size))
+    if plan.job.model.hub == "modelscope":
+        env["USE_MODELSCOPE_HUB"] = "1"
+    return env
+
+
+def _datasets(plan: Plan) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The registry of data files, and the links in `data/` that its file names point to."""
+    info: dict[str, Any] = {}
+    links: dict[str, Path] = {}
+    data = plan.job.data
+    named = (
+        []
+        if data is None
+        else [("train", data.train, plan.facts.train_data), ("eval", data.eval, plan.facts.eval_data)]
+    )
+    for kind, datasets, facts in named:
+        for number, (dataset, fact) in enumerate(zip(datasets, facts, strict=True)):
+            name = f"{kind}_{number}"
+            link = f"data/{name}.{fact.file_type}"
+            info[name] = dataset_info_entry(fact, f"../{link}", dataset)
+            links[link] = fact.path
+    return info, links
+
+
+def _arguments(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
+    """All that the job says and the plan derived, under the engine's names."""
+    model = plan.job.model
+    arguments: dict[str, Any] = {
+        "model_name_or_path": model.path,
+        "trust_remote_code": model.trust_remote_code,
+        "stage": STAGES[train.task],
+        "do_train": True,
+        "finetuning_type": train.method,
+        "output_dir": OUTPUT,
+        "dataset_dir": "native",
+        "cutoff_len": train.max_length,
+        "overwrite_cache": True,
+        "per_device_train_batch_size": decided.micro_batch_size,
+        "gradient_accumulation_steps": decided.accumulation,
+        "learning_rate": decided.learning_rate,
+        "num_train_epochs": train.epochs,
+        "lr_scheduler_type": train.scheduler,
+        "warmup_steps": train.warmup,
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "optim": train.optimizer,
+        "seed": train.seed,
+        "bf16": decided.precision == "bf16",
+        "fp16": decided.precision == "fp16",
+        "use_cpu": not decided.devices,
+        "flash_attn": train.attention,
+        "disable_gradient_checkpointing": not decided.gradient_checkpointing,
+        "logging_steps": train.log_every,
+        "include_num_input_tokens_seen": "all" if train.packing else "non_padding",
+        "report_to": "none",
+        "ddp_timeout": 180_000_000,
+    }
+    _set(arguments, "max_steps", train.max_steps)
+    _set(arguments, "model_revision", model.revision)
+    _set(arguments, "template", decided.template)
+    arguments |= _data(plan) | _method(train) | _packing(train) | _kernels(train)
+    return arguments | _saving(train) | _evaluation(plan, train, decided)
+
+
+def _data(plan: Plan) -> dict[str, Any]:
+    data = plan.job.data
+    if data is None:
+        return {}
+    arguments: dict[str, Any] = {"dataset": ",".join(f"train_{number}" for number in range(len(data.train)))}
+    if data.mix != "concat":
+        arguments["mix_strategy"] = data.mix
+        arguments["interleave_probs"] = ",".join(str(share) for share in _shares(data.train))
+    _set(arguments, "preprocessing_num_workers", data.workers)
+    return arguments
+
+
+def _shares(datasets: tuple[Dataset, ...]) -> list[float]:
+    weights = [1.0 if dataset.weight is None else dataset.weight for dataset in datasets]
+    return [weight / sum(weights) for weight in weights]
+
+
+def _method(train: Train) -> dict[str, Any]:
+    """What belongs to the fine-tuning method: LoRA's or freeze tuning's settings, and quantization."""
+    arguments: dict[str, Any] = {}
+    if train.method == "lora":
+        lora = train.lora
+        arguments |= {
+            "lora_rank": lora.rank,
+            "lora_alpha": 2 * lora.rank if lora.alpha is None else lora.alpha,
+            "lora_dropout": lora.dropout,
+            "lora_target": ",".join(lora.targets) or "all",
+            "use_rslora": lora.rslora,
+            "use_dora": lora.dora,
+        }
+    if train.method == "freeze":
+        arguments["freeze_trainable_layers"] = train.freeze.layers
+        arguments["freeze_trainable_modules"] = ",".join(train.freeze.modules) or "all"
+        _set(arguments, "freeze_extra_modules", ",".join(train.freeze.extra) or None)
+    if train.quantization is not None:
+        quantization = train.quantization
+        arguments |= {
+            "quantization_bit": quantization.bits,
+            "quantization_method": quantization.method,
+            "quantization_type": quantization.type,
+            "double_quantization": quantization.double,
+        }
+    return arguments
+
+
+def _packing(train: Train) -> dict[str, Any]:
+    return {"packing": train.packing is not None, "neat_packing": train.packing == "neat"}
+
+
+def _kernels(train: Train) -> dict[str, Any]:
+    return {"enable_liger_kernel": "liger" in train.kernels, "use_unsloth": "unsloth" in train.kernels}
+
+
+def _saving(train: Train) -> dict[str, Any]:
+    kept = train.checkpoints
+    arguments = _strategy("save", "no" if kept.every == "never" else kept.every)
+    _set(arguments, "save_total_limit", kept.keep)
+    return arguments | {"save_only_model": kept.weights_only}
+
+
+def _evaluation(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
+    """Held-out data is evaluated on: without a strategy the engine would hold it out and never look."""
+    data = plan.job.data
+    if data is None or (data.eval_share is None and not data.eval):
+        return {}
+    arguments = _strategy("eval", train.eval_every or "epoch")
+    arguments["per_device_eval_batch_size"] = decided.micro_batch_size
+    if data.eval:
+        arguments["eval_dataset"] = ",".join(f"eval_{number}" for number in range(len(data.eval)))
+    else:
+        arguments["val_size"] = data.eval_share
+    return arguments
+
+
+def _strategy(kind: str, every: int | str) -> dict[str, Any]:
+    if isinstance(every, int):
+        return {f"{kind}_strategy": "steps", f"{kind}_steps": every}
+    return {f"{kind}_strategy": every}
+
+
+def _set(arguments: dict[str, Any], key: str, value: Any) -> None:
+    if value is not None:
+        arguments[key] = value
+
+
+def _yaml(arguments: Mapping[str, Any]) -> str:
+    """YAML that OmegaConf reads back as it was: `${` would be an interpolation there."""
+    escaped = {key: _escape(value) for key, value in arguments.items()}
+    return yaml.safe_dump(escaped, sort_keys=False, allow_unicode=True, width=4096)
+
+
+def _escape(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("${", "\\${")
+    if isinstance(value, Mapping):
+        return {key: _escape(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escape(inner) for inner in value]
+    return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
