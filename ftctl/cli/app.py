@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import engines, plan, render, runs, train, version
+from ftctl.cli import doctor, engines, plan, render, runs, train, version
 
 app = typer.Typer(
     name="ftctl",
@@ -26,6 +26,7 @@ for verb in (
     train,
     runs,
     engines,
+    doctor,
     version,
 ):
     verb.register(app)
