@@ -42,6 +42,7 @@ class ModelFacts:
     parameters: int | None = None
     tied_embeddings: bool | None = None
     has_chat_template: bool | None = None
+    kv_token_values: int | None = None  # numbers that one token adds to the KV cache
 
 
 @dataclass(frozen=True)
