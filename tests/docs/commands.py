@@ -51,9 +51,9 @@ class Command:
 
     @property
     def examples(self) -> list[str]:
-        """The lines of the help's examples that are commands of ftctl."""
+        """The lines of the help's examples."""
         _, _, after = self._plain().partition("\nExamples\n")
-        return [line.strip() for line in after.splitlines() if line.strip().startswith("ftctl ")]
+        return [line.strip() for line in after.splitlines() if line.strip()]
 
     def _plain(self) -> str:
         return re.sub(r"\[/?[a-z ]*\]", "", self.known.help or "").replace("\x08", "").replace("\\[", "[")
