@@ -16,7 +16,7 @@ from ftctl.facts.model_dir import model_facts
 from ftctl.job.model import Dataset, Deploy, Job
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
-from ftctl.plan.place import problem
+from ftctl.job.model import problem_at as problem
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered

@@ -11,7 +11,7 @@ from ftctl.job.model import Job, Train
 from ftctl.plan.batch import Batch, NoFit, split
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Choice, TrainPlan
-from ftctl.plan.place import problem
+from ftctl.job.model import problem_at as problem
 
 # Usual starting points: adapters take about ten times the rate of whole weights (LLaMA-Factory's own
 # examples: 1.0e-4 for LoRA, 1.0e-5 for full-parameter SFT).
