@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A stand-in server for the fault tests: called as vLLM is, it writes a log, serves a few routes, and fails on demand.
+"""A stand-in server for the fault tests: called as vLLM is, it writes a log and fails on demand.
 
-It is started in place of an engine's interpreter; `--stand-in WORD` (the job's native block) says how it behaves:
-die, kv, late (dies after its log went on), deaf (never listens), other-name, broken (500 to a completion), stubborn
-(it and its child ignore SIGTERM), quick (none of these).
+It is started in place of an engine's interpreter; `--stand-in WORD` (the job's native block) says how it
+behaves: die, kv (dies of a small cache), deaf (never listens), other-name, broken (500 to a completion),
+stubborn (it and its child ignore SIGTERM), quick (none of these).
 """
 
 import argparse
@@ -18,8 +18,8 @@ import sys
 import time
 
 KV = """(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] EngineCore failed to start.
-(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] ValueError: To serve at least one request with the models's max \
-seq len (512), 1.0 GiB KV cache is needed, and the estimated maximum model length is 384. Try increasing it.
+(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] ValueError: To serve one request of 512 tokens, 1.0 GiB \
+KV cache is needed, and the estimated maximum model length is 384. Try increasing it.
 RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"""
 
 
