@@ -44,20 +44,25 @@ class Steps:
         return done.stdout or ""
 
     def quietly(self, name: str, argv: Sequence[str]) -> str:
-        """Standard output of a command whose failure does not matter, without showing it."""
+        """Standard output of a command that is not part of the show."""
         began = time.monotonic()
-        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
         return done.stdout
 
 
 def engine_python(steps: Steps, name: str) -> str:
     """The interpreter of an engine."""
-    own = os.environ.get(f"FTCTL_{name.upper()}_PYTHON")
-    if own:
-        return own
-    path = Path(steps.quietly("engines", [FTCTL, "engines", "path", name]).strip())
-    return str(path / "bin" / "python" if path.is_dir() else path)
+    return steps.quietly("engines", [FTCTL, "engines", "path", name, "--variant", "cpu"]).strip()
+
+
+def stop_earlier(steps: Steps) -> None:
+    """Stop the server of an earlier demo, if it still runs."""
+    listed = json.loads(steps.quietly("stop an earlier demo", [FTCTL, "ps", "--json"]))
+    if any(row["name"] == NAME for row in listed["data"]["deployments"]):
+        steps.run("stop an earlier demo", [FTCTL, "stop", NAME])
 
 
 def question() -> tuple[str, str]:
@@ -70,7 +75,9 @@ def question() -> tuple[str, str]:
 def answered(steps: Steps) -> bool:
     """Ask the deployment a trained question, with greedy decoding, and compare."""
     asked, expected = question()
-    said = steps.run("ask", [FTCTL, "chat", NAME, asked, "--temperature", "0"], capture=True).strip()
+    said = steps.run(
+        "ask", [FTCTL, "chat", NAME, asked, "--once", "--temperature", "0"], capture=True
+    ).strip()
     print(said)
     same = said == expected
     print(f"\nexpected: {expected}\n{BOLD}{'the same, word for word' if same else 'NOT THE SAME'}{PLAIN}")
@@ -81,10 +88,11 @@ def main() -> int:
     began = time.monotonic()
     steps = Steps()
     for engine in ("llamafactory", "vllm"):
-        steps.run("engines", [FTCTL, "engines", "install", engine])
+        if not os.environ.get(f"FTCTL_{engine.upper()}_PYTHON"):
+            steps.run("engines", [FTCTL, "engines", "install", engine, "--variant", "cpu"])
     maker = "ftctl/inside/make_tiny_model.py"
     steps.run("base model", [engine_python(steps, "llamafactory"), maker, MODEL, "--text", DATA])
-    steps.quietly("stop an earlier demo", [FTCTL, "stop", NAME])
+    stop_earlier(steps)
     steps.run("train and serve", [FTCTL, "train", JOB])
     same = answered(steps)
     steps.run("show", [FTCTL, "ps"])

@@ -20,10 +20,9 @@ def engine_python(name: str) -> Path:
     own = os.environ.get(f"FTCTL_{name.upper()}_PYTHON")
     if own:
         return Path(own)
-    subprocess.run([FTCTL, "engines", "install", name], check=True)
-    said = subprocess.run([FTCTL, "engines", "path", name], check=True, capture_output=True, text=True)
-    path = Path(said.stdout.strip())
-    return path / "bin" / "python" if path.is_dir() else path
+    subprocess.run([FTCTL, "engines", "install", name, "--variant", "cpu"], check=True)
+    path = [FTCTL, "engines", "path", name, "--variant", "cpu"]
+    return Path(subprocess.run(path, check=True, capture_output=True, text=True).stdout.strip())
 
 
 def write_job(folder: Path) -> Path:

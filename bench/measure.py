@@ -77,7 +77,8 @@ def machine() -> str:
     load = os.getloadavg()[0]
     return (
         f"{model}, {os.cpu_count()} cores, {memory / 2**20:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, load {load:.1f} at the start"
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, "
+        f"load {load:.1f} at the start"
     )
 
 

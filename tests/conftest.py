@@ -24,7 +24,7 @@ from ftctl.paths import engines_dir
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 DEMO = ROOT / "configs" / "demo"
-DEMO_JOB = DEMO / "job.yaml"
+DEMO_JOB = DEMO / "ftctl-qa.yaml"
 INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigabyte
 TRAIN_TIMEOUT = 600.0
 
@@ -159,16 +159,15 @@ def engine_python(cli: Cli, name: str) -> Path:
     own = os.environ.get(f"FTCTL_{name.upper()}_PYTHON")
     if own:
         return Path(own)
-    cli("engines", "install", name, timeout=INSTALL_TIMEOUT, code=0)
-    said = Path(cli("engines", "path", name, code=0).out.strip())
-    return said / "bin" / "python" if said.is_dir() else said
+    cli("engines", "install", name, "--variant", "cpu", timeout=INSTALL_TIMEOUT, code=0)
+    return Path(cli("engines", "path", name, "--variant", "cpu", code=0).out.strip())
 
 
 @pytest.fixture(scope="session")
 def tiny_model(llamafactory_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's untrained base model; tests read it and never write into it."""
     folder = tmp_path_factory.mktemp("tiny") / "model"
-    text = sorted(DEMO.glob("*.jsonl"))
+    text = [DEMO / "ftctl-qa.jsonl"]
     maker = ROOT / "ftctl" / "inside" / "make_tiny_model.py"
     argv = [llamafactory_python, maker, folder, "--text", *text]
     made = subprocess.run(list(map(str, argv)), capture_output=True, text=True, timeout=120, check=False)

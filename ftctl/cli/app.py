@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import chat, deploy, engines, logs, plan, ps, render, runs, stop, train, version
+from ftctl.cli import chat, deploy, doctor, engines, logs, plan, ps, render, runs, stop, train, version
 
 app = typer.Typer(
     name="ftctl",
@@ -31,6 +31,7 @@ for verb in (
     stop,
     chat,
     engines,
+    doctor,
     version,
 ):
     verb.register(app)

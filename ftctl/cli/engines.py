@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ftctl.cli.options import Json
+
+if TYPE_CHECKING:
+    from ftctl.engines.inventory import Entry
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="llamafactory, flagembedding, vllm or lmdeploy.")]
 MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One engine; without it, all.")]
@@ -48,15 +51,18 @@ def list_engines(as_json: Json = False) -> None:
             entry.engine,
             entry.variant,
             entry.locked or "",
-            entry.folder if entry.version else "not installed",
-            f"{len(entry.outdated)} outdated" if entry.outdated else "",
+            _state(entry),
         )
         for entry in found
     ]
     data = {"engines": [dataclasses.asdict(entry) for entry in found]}
-    emit(
-        "engines list", data, as_json=as_json, text=table(("engine", "variant", "version", "where", ""), rows)
-    )
+    emit("engines list", data, as_json=as_json, text=table(("engine", "variant", "version", "state"), rows))
+
+
+def _state(entry: Entry) -> str:
+    """Whether an environment is there, by its folder's name: `ftctl engines path` prints the whole path."""
+    state = f"installed as {entry.folder.name}" if entry.version else "not installed"
+    return f"{state}, {len(entry.outdated)} outdated" if entry.outdated else state
 
 
 def install(name: Name, variant: Which = None, as_json: Json = False) -> None:
@@ -117,10 +123,10 @@ def doctor(name: MaybeName = None, as_json: Json = False) -> None:
     ]
     data = {"engines": [dataclasses.asdict(one) for one in found]}
     columns = ("engine", "version", "torch", "python", "size", "state")
-    emit("engines doctor", data, as_json=as_json, text=table(columns, rows))
-    ill = [one for one in found if one.problem]
-    if ill:
-        raise typer.Exit(FtctlError.exit_code)
+    exit_code = FtctlError.exit_code if any(one.problem for one in found) else 0
+    emit("engines doctor", data, as_json=as_json, text=table(columns, rows), exit_code=exit_code)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def remove(name: Name, variant: Which = None, as_json: Json = False) -> None:

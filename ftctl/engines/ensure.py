@@ -6,7 +6,7 @@ from ftctl.engines.install import ensure
 from ftctl.facts.model import EngineFacts
 from ftctl.plan.model import Plan
 from ftctl.prepare import with_engines
-from ftctl.view.output import say
+from ftctl.view.installing import installing
 
 
 def ensure_all(plan: Plan, *, install: bool) -> Plan:
@@ -15,6 +15,7 @@ def ensure_all(plan: Plan, *, install: bool) -> Plan:
     def made_sure(engine: EngineFacts) -> EngineFacts:
         if engine.installed:
             return engine
-        return ensure(engine.name, engine.variant, install=install, report=say)
+        with installing() as (report, watch):
+            return ensure(engine.name, engine.variant, install=install, report=report, watch=watch)
 
     return with_engines(plan, made_sure)

@@ -19,10 +19,12 @@ def envelope(command: str, data: Mapping[str, Any], *, exit_code: int = 0, **mor
     return json.dumps({**head, "data": data, **more}, ensure_ascii=False, default=str)
 
 
-def emit(command: str, data: Mapping[str, Any], *, as_json: bool, text: RenderableType) -> None:
+def emit(
+    command: str, data: Mapping[str, Any], *, as_json: bool, text: RenderableType, exit_code: int = 0
+) -> None:
     """Print a result: the envelope, or `text` (a string, or anything that rich draws)."""
     if as_json:
-        sys.stdout.write(envelope(command, data) + "\n")
+        sys.stdout.write(envelope(command, data, exit_code=exit_code) + "\n")
     elif isinstance(text, str):
         sys.stdout.write(text + "\n")
     else:

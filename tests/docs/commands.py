@@ -51,9 +51,9 @@ class Command:
 
     @property
     def examples(self) -> list[str]:
-        """The lines of the help's examples that are commands of ftctl."""
+        """The lines of the help's examples."""
         _, _, after = self._plain().partition("\nExamples\n")
-        return [line.strip() for line in after.splitlines() if line.strip().startswith("ftctl ")]
+        return [line.strip() for line in after.splitlines() if line.strip()]
 
     def _plain(self) -> str:
         return re.sub(r"\[/?[a-z ]*\]", "", self.known.help or "").replace("\x08", "").replace("\\[", "[")
@@ -78,11 +78,11 @@ def _parameters(command: Command) -> list[str]:
             continue
         metavar = known.metavar or ""
         if known.param_type_name == "argument":
-            shown = f"`{metavar or known.name.upper()}`"
+            shown = f"`{metavar or known.name.upper()}`".replace("|", "\\|")
         else:
             flags = ", ".join((*known.opts, *known.secondary_opts))
-            value = "" if known.is_flag else f" {metavar or known.type.name.upper()}"
-            shown = f"`{flags}{value}`"
+            value = "" if known.is_flag else f" {metavar or 'VALUE'}"
+            shown = f"`{flags}{value}`".replace("|", "\\|")
         needed = "required; " if known.required else ""
         rows.append(f"| {shown} | {needed}{getattr(known, 'help', None) or ''} |".replace("  ", " "))
     return ["|  |  |", "|---|---|", *rows, ""] if rows else []

@@ -13,7 +13,8 @@ from tests.conftest import ROOT, Cli
 from tests.docs.commands import Command, page, tree
 
 COMMANDS = tree()
-EXAMPLES = [(command, example) for command in COMMANDS for example in command.examples]
+EXAMPLES = [(command, example) for command in COMMANDS for example in command.examples
+            if example.startswith("ftctl ")]  # fmt: skip
 
 
 def test_the_help_of_every_command_is_shown(ftctl: Cli) -> None:
@@ -31,7 +32,7 @@ def test_every_command_says_what_it_does_and_gives_examples(command: Command) ->
     assert command.paragraphs
     if not command.is_group:
         assert command.examples
-        assert all(example.startswith(" ".join(command.words)) for example in command.examples)
+        assert all(" ".join(command.words) in example for example in command.examples)
 
 
 @pytest.mark.parametrize("example", [example for _, example in EXAMPLES])
