@@ -67,7 +67,7 @@ def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
 
 
 def place_of(root: Node, path: Sequence[str | int]) -> Place:
-    """The place of a key, or of an item where `path` ends in an index; of what is above where it is missing."""
+    """The place of a key, or of an item where `path` ends in an index; else of what is above it."""
     node, place = root, root.place
     for part in path:
         if isinstance(node.value, dict) and part in node.value:
