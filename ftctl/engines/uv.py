@@ -60,11 +60,14 @@ def has_wheel(links: Sequence[str], package: str, version: str) -> bool:
 
 
 def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment uv runs in: the user's settings, less what would lead it astray."""
+    """The environment uv runs in: the user's settings, pip's too, less what would lead it astray."""
     env = {name: value for name, value in environ.items() if name not in UNSET}
     links = find_links(environ)
     if links:
         env["UV_FIND_LINKS"] = ",".join(links)
+    mirror = environ.get("PIP_INDEX_URL")
+    if mirror and not any(name in environ for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")):
+        env["UV_DEFAULT_INDEX"] = mirror
     return env
 
 
