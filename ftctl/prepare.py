@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ftctl.engines.locate import locate
-from ftctl.errors import FtctlError, JobError, Missing, Problem
+from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError
 from ftctl.facts.datasets import scan
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.job.model import Dataset, Job
+from ftctl.job.model import Dataset, Deploy, Job
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
 from ftctl.plan.place import problem
+from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
 from ftctl.trainers.llamafactory_templates import TEMPLATES
@@ -41,9 +42,31 @@ def prepare(job: Job, *, environ: Mapping[str, str] = os.environ, runs: Path | N
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
         plan = replace(plan, train=decided, choices=tuple(made.choices))
+    if job.deploy is not None:
+        plan = _served(plan, job.deploy, found)
     if found:
         raise JobError(found)
     return plan
+
+
+def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
+    """The plan with its deployment: what is trained is served with the base model's shape."""
+    job, server = plan.job, plan.facts.server
+    adapter = deploy.adapter if job.train is not None and job.train.method == "lora" else "none"
+    try:
+        serve, choices = plan_serve(
+            deploy,
+            name=deploy.name or job.name,
+            model=plan.facts.model,
+            machine=plan.facts.machine,
+            adapter=adapter,
+            variant=None if server is None else server.variant,
+            trust_remote_code=job.model.trust_remote_code,
+        )
+    except UsageError as error:
+        found.append(problem(job, "deploy", error.message, error.remedy))
+        return plan
+    return replace(plan, serve=serve, choices=plan.choices + choices)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:

@@ -93,6 +93,16 @@ def start(
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
 
 
+_detached: list[subprocess.Popen[bytes]] = []
+
+
+def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> ProcessId:
+    """`start` for a process that outlives this one: nobody here waits for it."""
+    child, process = start(argv, cwd=cwd, env=env, log=log)
+    _detached.append(child)
+    return process
+
+
 def run(
     argv: Sequence[str],
     *,

@@ -22,3 +22,4 @@ class Artifact:
     dtype: str | None = None
     lora_rank: int | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    has_chat_template: bool | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import doctor, engines, plan, render, runs, train, version
+from ftctl.cli import chat, deploy, doctor, engines, logs, plan, ps, render, runs, stop, train, version
 
 app = typer.Typer(
     name="ftctl",
@@ -25,6 +25,11 @@ for verb in (
     render,
     train,
     runs,
+    deploy,
+    ps,
+    logs,
+    stop,
+    chat,
     engines,
     doctor,
     version,

@@ -25,7 +25,7 @@ def runs(
 ) -> None:
     """List the runs on this machine, the newest last.
 
-    A run that was moved here is found when it lies in ./runs.
+    Runs under ./runs (or $FTCTL_RUNS) are found even where this machine has never heard of them.
 
     [bold]Examples[/bold]
 
@@ -38,11 +38,15 @@ def runs(
     import time
 
     from ftctl import registry
+    from ftctl.run.find import known_runs, runs_root
     from ftctl.run.state import state_of
     from ftctl.view.output import emit, table
 
-    registry.rebuild([Path("runs")])
-    listed = [(entry.directory, state_of(entry.directory)) for entry in registry.runs(name)]
+    registry.rebuild([runs_root()])
+    found = [(directory, state_of(directory)) for directory in known_runs()]
+    listed = sorted(
+        (pair for pair in found if name in (None, pair[1].name)), key=lambda pair: pair[1].created
+    )
     if as_json:
         emit("runs", {"runs": [_record(directory, run) for directory, run in listed]}, as_json=True, text="")
     elif not listed:

@@ -19,13 +19,16 @@ class Gpu:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """GPUs that the driver lists, `CUDA_VISIBLE_DEVICES` as it is set (None: not set), cores and bytes."""
+    """GPUs that the driver lists, `CUDA_VISIBLE_DEVICES` as it is set (None: not set), cores and bytes.
+
+    `driver_problem` says why there are no GPUs although there is a driver."""
 
     gpus: tuple[Gpu, ...]
     cuda_visible_devices: str | None
     cpus: int
     memory: int
     disk_free: int
+    driver_problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class ModelFacts:
     parameters: int | None = None
     tied_embeddings: bool | None = None
     has_chat_template: bool | None = None
+    kv_token_values: int | None = None  # numbers that one token adds to the KV cache
 
 
 @dataclass(frozen=True)

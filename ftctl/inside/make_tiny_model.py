@@ -2,7 +2,7 @@
 
 Run by the interpreter of an engine (numpy, safetensors and tokenizers are in each of them):
 
-    PYTHON make_tiny_model.py OUT_DIR --text FILE [FILE ...] [--seed 0] [--hidden 128] [--layers 4]
+    PYTHON make_tiny_model.py OUT_DIR --text FILE [FILE ...] [--seed 0] [--hidden 128] [--layers 2]
 
 The folder is what any engine expects of a model: config, fp32 safetensors, tokenizer, ChatML template.
 torch is not imported: drawing the weights with numpy takes a tenth of the time of that import.
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -190,7 +189,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vocab", type=int, default=1024, help="tokens, at least 259: bytes and specials")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--intermediate", type=int, default=None, help="default: three times --hidden")
-    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--kv-heads", type=int, default=2)
     parser.add_argument("--head-dim", type=int, default=32, help="vLLM on the CPU takes 32, 64, 128 and more")
@@ -228,7 +227,7 @@ def main() -> int:
         write_json(folder / STAMP, stamp)
         if out.exists():
             shutil.rmtree(out) if out.is_dir() and not out.is_symlink() else out.unlink()
-        os.rename(folder, out)
+        folder.rename(out)
     print(f"made {out}: an untrained Qwen3 with {count:,} parameters")
     print("It shows the pipeline; it is no useful chatbot.")
     return 0

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from ftctl.process import ProcessId, start
+from ftctl.process import ProcessId, start_detached
 from ftctl.run.control import stop as stop_run
 from ftctl.run.directory import LOG
 from ftctl.run.state import RunState, state_of
@@ -17,8 +17,7 @@ NAME = "local"
 def submit(run: Path) -> ProcessId:
     """Start `ftctl node RUN`. `-P` keeps the run directory off the module path."""
     command = (sys.executable, "-P", "-m", "ftctl", "node", str(run))
-    _, process = start(command, cwd=run, env=os.environ, log=run / "node.log")
-    return process
+    return start_detached(command, cwd=run, env=os.environ, log=run / "node.log")
 
 
 def poll(run: Path) -> RunState:

@@ -36,7 +36,11 @@ class TrainPlan:
 
 @dataclass(frozen=True)
 class ServePlan:
-    """Serving, decided: the engine, the API's model name, what is served and on which devices."""
+    """Serving, decided: the engine, the API's model name, what is served and on which devices.
+
+    `gpu_memory_share` is of the whole GPU; `kv_cache_memory` is in bytes; None leaves it to the engine.
+    `chat_template` is a jinja file that is used in place of the model's own.
+    """
 
     engine: str
     name: str
@@ -45,6 +49,14 @@ class ServePlan:
     tensor_parallel: int
     dtype: str
     max_length: int | None
+    pipeline_parallel: int = 1
+    data_parallel: int = 1
+    gpu_memory_share: float | None = None
+    kv_cache_memory: int | None = None
+    eager: bool = False
+    threads: int | None = None  # on the CPU; None: every core
+    trust_remote_code: bool = False
+    chat_template: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 from ftctl.artifacts.model import Artifact
+from ftctl.deployments.checks import check_name, chosen_key, chosen_port
 from ftctl.deployments.start import start
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, Interrupted
 from ftctl.facts.model_dir import model_facts
 from ftctl.plan.model import Plan
-from ftctl.run.directory import RunDir
+from ftctl.run.directory import STOP, RunDir
 
 
 def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
@@ -15,7 +19,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
     block, engine = plan.job.deploy, plan.facts.server
     if block is None or engine is None:
         raise FtctlError("the plan has no deployment")
-    served = model_facts(artifact.path if artifact.kind == "model" else plan.job.model.path)
+    served = model_facts(artifact.path) if artifact.kind == "model" else plan.facts.model
     deployment = start(
         artifact,
         block,
@@ -24,9 +28,29 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         machine=plan.facts.machine,
         model_facts=served,
         run=run.path,
-        emit=lambda kind, data: run.emit(kind, data) and None,
+        emit=lambda kind, data: _tell(run, kind, data),
+        trust_remote_code=plan.job.model.trust_remote_code,
     )
     run.emit(
         "deployment",
         {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model},
     )
+
+
+def check_place(plan: Plan) -> None:
+    """What would keep the deployment from starting, known before hours of training.
+
+    Raises UsageError where its name or key cannot be used, Missing where its port is taken.
+    """
+    block = plan.job.deploy
+    if block is not None:
+        check_name(block.name or plan.job.name)
+        chosen_key(block.api_key, os.environ)
+        chosen_port(block)
+
+
+def _tell(run: RunDir, kind: str, data: Mapping[str, object]) -> None:
+    """Pass the server's progress on; a stop that was asked for ends the waiting."""
+    if (run.path / STOP).exists():
+        raise Interrupted("stopped while the server was starting")
+    run.emit(kind, data)

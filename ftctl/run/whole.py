@@ -18,6 +18,7 @@ from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from ftctl.run.find import runs_root
 from ftctl.run.follow import Ending, follow
+from ftctl.run.serving import check_place
 from ftctl.view.follow_view import view_for
 from ftctl.view.output import envelope, say
 
@@ -39,6 +40,7 @@ def run_job(
         overrides += (f"resources.gpus={gpus_override(gpus)}",)
     plan = prepare(load(job_file, overrides), runs=runs_dir)
     say(headline(plan))
+    check_place(plan)
     plan = ensure_all(plan, install=install)
     run = create(plan, rendered(plan), runs_dir or runs_root())
     add_run(run.path, plan.job.name, run.path.name, time.time())

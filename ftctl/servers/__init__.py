@@ -1,1 +1,52 @@
 """Servers: a module and a table entry each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from ftctl.artifacts.model import Artifact
+from ftctl.errors import UsageError
+from ftctl.facts.model import MachineFacts
+from ftctl.job.model import Deploy
+from ftctl.plan.model import ServePlan
+from ftctl.rendered import Rendered
+from ftctl.servers import vllm
+from ftctl.servers.fault import Fault
+
+
+class Server(Protocol):
+    """What a server must offer. All of it is pure: values in, values out."""
+
+    TITLE: str
+    FAULTS: tuple[Fault, ...]
+    PHASES: tuple[tuple[str, str], ...]
+
+    def render(
+        self,
+        plan: ServePlan,
+        deploy: Deploy,
+        artifact: Artifact,
+        *,
+        python: Path,
+        port: int,
+        machine: MachineFacts,
+    ) -> Rendered:
+        """The command that serves `artifact`; the working directory is the deployment's folder.
+
+        The key is not in it: the shell adds it to the environment when it starts the command.
+        """
+
+
+SERVERS: Mapping[str, Server] = {"vllm": vllm}
+LATER = frozenset({"lmdeploy"})
+
+
+def server(name: str) -> Server:
+    """The server of that name. Raises UsageError for one that this version does not have."""
+    if name in SERVERS:
+        return SERVERS[name]
+    if name in LATER:
+        raise UsageError(f"{name}: not available in this version", "set deploy.engine to vllm")
+    raise UsageError(f"no server is called {name}", f"deploy.engine takes {', '.join(sorted(SERVERS))}")

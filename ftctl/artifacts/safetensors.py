@@ -1,0 +1,77 @@
+"""Reads what a safetensors file says of itself, and holds it against the file's size.
+
+The format: 8 bytes of length, little endian, then that much JSON, then the tensors
+(https://github.com/huggingface/safetensors, "Format").
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from ftctl.errors import FtctlError
+
+MAX_HEADER = 100_000_000  # bytes; the format's own bound
+
+
+class BrokenWeights(FtctlError):
+    """A weights file that is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor: its dtype as written (F32, BF16, …), shape, and place after the header in bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+    @property
+    def count(self) -> int:
+        return prod(self.shape)
+
+
+def read_header(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file, by name. Raises BrokenWeights where header and file do not agree."""
+    if not path.is_file():
+        raise BrokenWeights(f"{path}: no such file")
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        head = file.read(8)
+        if len(head) < 8:
+            raise BrokenWeights(f"{path}: cut short, {size} bytes are no safetensors file")
+        (length,) = struct.unpack("<Q", head)
+        if length > MAX_HEADER:
+            raise BrokenWeights(f"{path}: not a safetensors file, its header would have {length} bytes")
+        if 8 + length > size:
+            raise BrokenWeights(f"{path}: cut short, the header alone needs {8 + length} bytes of {size}")
+        tensors = _tensors(path, file.read(length))
+    expected = 8 + length + max((tensor.end for tensor in tensors.values()), default=0)
+    if size != expected:
+        what = "cut short" if size < expected else "too long"
+        raise BrokenWeights(f"{path}: {what}, it has {size} bytes and its header describes {expected}")
+    return tensors
+
+
+def _tensors(path: Path, header: bytes) -> dict[str, Tensor]:
+    try:
+        entries = json.loads(header)
+        return {name: _tensor(entry) for name, entry in entries.items() if name != "__metadata__"}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BrokenWeights(f"{path}: its header is broken") from None
+
+
+def _tensor(entry: Mapping[str, Any]) -> Tensor:
+    """One entry of the header. Raises ValueError, KeyError or TypeError for one that is not."""
+    start, end = entry["data_offsets"]
+    shape = entry["shape"]
+    numbers = (start, end, *shape)
+    if not all(isinstance(number, int) and number >= 0 for number in numbers) or end < start:
+        raise ValueError
+    return Tensor(str(entry["dtype"]), tuple(shape), start, end)

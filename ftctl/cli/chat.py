@@ -1,0 +1,76 @@
+"""`ftctl chat`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ftctl.deployments.store import Entry
+
+
+def register(app: typer.Typer) -> None:
+    app.command("chat")(chat)
+
+
+def chat(
+    deployment: Annotated[str, typer.Argument(metavar="DEPLOYMENT", help="A running deployment.")],
+    message: Annotated[str | None, typer.Argument(help="What to ask; without it a conversation.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Answer the message and end.")] = False,
+    system: Annotated[str | None, typer.Option("--system", metavar="TEXT", help="A system message.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", min=1, help="The longest answer, in tokens.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", min=0.0, max=2.0, help="0 is greedy; unset is the model's own."),
+    ] = None,
+) -> None:
+    """Talk to a deployment; answers stream in as they are made.
+
+    Without a terminal the message, or else the whole standard input, is answered once. On a terminal the
+    conversation goes on after the message unless --once is given; Ctrl-D ends it.
+
+    [bold]Examples[/bold]
+
+    ftctl chat support-bot
+
+    ftctl chat support-bot "How do I reset my password?" --once --temperature 0
+
+    echo "Summarise: ..." | ftctl chat support-bot
+    """
+    import sys
+
+    from ftctl.deployments import store
+    from ftctl.deployments.conversation import converse, reply
+    from ftctl.errors import Missing, UsageError
+
+    entry = store.get(deployment)
+    state = store.state(entry)
+    if state != "running":
+        raise Missing(f"{deployment} is {state}", f"ftctl logs {deployment} shows why; ftctl ps what runs")
+    talk = sys.stdin.isatty() and sys.stdout.isatty() and not once
+    if message is None and not talk:
+        message = sys.stdin.read().strip()
+        if not message:
+            raise UsageError("there is nothing to ask", f"ftctl chat {deployment} 'your question' --once")
+    history = [{"role": "system", "content": system}] if system else []
+    ask = _asker(entry, {"max_tokens": max_tokens, "temperature": temperature})
+    if message is not None:
+        reply(history, message, ask, sys.stdout)
+    if talk:
+        converse(history, ask, sys.stdout)
+
+
+def _asker(entry: Entry, options: dict[str, Any]) -> Callable[..., Any]:
+    """A function from messages to the pieces of an answer."""
+    from functools import partial
+
+    from ftctl.deployments import client, store
+
+    given = {name: value for name, value in options.items() if value is not None}
+    deployment = entry.deployment
+    return partial(client.chat, deployment.url, store.key_of(entry), deployment.model, **given)

@@ -1,0 +1,127 @@
+"""`ftctl deploy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ftctl.cli.options import Json, NoInstall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftctl.deployments.target import Target
+
+
+def register(app: typer.Typer) -> None:
+    app.command("deploy")(deploy)
+
+
+def deploy(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="RUN|MODEL_DIR|JOB", help="A run, a model or adapter folder, or a job file."),
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The deployment's name, and the model's.")
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default: a free one.")] = None,
+    engine_python: Annotated[
+        Path | None, typer.Option("--engine-python", metavar="PYTHON", help="An interpreter with vLLM.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
+    ] = None,
+    no_install: NoInstall = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a trained model: an OpenAI-compatible server on this machine, with a key.
+
+    Returns when the server answers; it goes on running until ftctl stop.
+
+    [bold]Examples[/bold]
+
+    ftctl deploy support-bot
+
+    ftctl deploy runs/support-bot/20260101-120000-abcd --port 8000
+
+    ftctl deploy ./my-model --name mine --set max_length=2048
+
+    ftctl deploy job.yaml --json
+    """
+    from dataclasses import replace
+
+    from ftctl.deployments.checks import check_artifact, check_name
+    from ftctl.deployments.start import start
+    from ftctl.deployments.target import target_of
+    from ftctl.view.output import emit
+
+    found = target_of(target, tuple(overrides or ()))
+    block = replace(
+        found.deploy,
+        name=name or found.name,
+        port=port if port is not None else found.deploy.port,
+        engine_python=engine_python or found.deploy.engine_python,
+    )
+    found = replace(found, deploy=block, name=name or found.name)
+    check_name(found.name)
+    check_artifact(found.artifact)
+    deployment = start(**_facts(found, install=not no_install), emit=_silent if as_json else _tell)
+    data = {
+        "name": deployment.name,
+        "url": deployment.url,
+        "model": deployment.model,
+        "engine": deployment.engine,
+        "key_file": f"{deployment.folder}/key",
+        "log": f"{deployment.folder}/server.log",
+        "pid": deployment.process.pid,
+    }
+    from ftctl.deployments.store import describe
+
+    emit("deploy", data, as_json=as_json, text="" if as_json else describe(deployment.name))
+
+
+def _facts(found: Target, *, install: bool) -> dict[str, Any]:
+    """What start() needs besides the way to report: the engine made sure of, machine and model looked up."""
+    import os
+
+    from ftctl.engines.install import ensure
+    from ftctl.engines.locate import locate
+    from ftctl.facts.machine import machine_facts
+    from ftctl.facts.model import ModelFacts
+    from ftctl.facts.model_dir import model_facts
+    from ftctl.prepare import variant
+    from ftctl.servers import server
+    from ftctl.view.output import say
+
+    deploy, artifact = found.deploy, found.artifact
+    server(deploy.engine if deploy.engine != "auto" else "vllm")
+    machine = machine_facts(Path.cwd(), os.environ)
+    engine = locate("vllm", variant(deploy.gpus, machine), python=deploy.engine_python, environ=os.environ)
+    if not engine.installed:
+        engine = ensure(engine.name, engine.variant, install=install, report=say)
+    weights = artifact.path if artifact.kind == "model" else Path(artifact.base or "")
+    known = weights.is_absolute()
+    return {
+        "artifact": artifact,
+        "deploy": deploy,
+        "name": found.name,
+        "engine": engine,
+        "machine": machine,
+        "model_facts": model_facts(weights) if known else ModelFacts(str(weights), local=False),
+        "run": found.run,
+        "trust_remote_code": found.trust_remote_code,
+    }
+
+
+def _tell(kind: str, data: Mapping[str, object]) -> None:
+    from ftctl.view.output import say
+
+    say(f"{data['name']}: {data['detail']} ({data['elapsed']} s)")
+
+
+def _silent(kind: str, data: Mapping[str, object]) -> None:
+    """With --json only the result is printed."""

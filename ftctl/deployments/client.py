@@ -1,0 +1,135 @@
+"""A small client of the OpenAI-compatible API: health, models, one answer, and a streamed one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ftctl.errors import FtctlError
+
+Message = Mapping[str, str]
+
+
+def _connect(url: str, timeout: float) -> http.client.HTTPConnection:
+    place = urlsplit(url)
+    return http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=timeout)
+
+
+def request(
+    url: str,
+    path: str,
+    *,
+    key: str | None = None,
+    body: Mapping[str, Any] | None = None,
+    timeout: float = 60.0,
+) -> tuple[int, bytes]:
+    """One request, POST with a body and GET without: the status and the answer's bytes.
+
+    Raises OSError where nobody answers within `timeout` seconds, http.client.HTTPException where what
+    answers is no HTTP server.
+    """
+    connection = _connect(url, timeout)
+    try:
+        _send(connection, path, key, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _send(
+    connection: http.client.HTTPConnection, path: str, key: str | None, body: Mapping[str, Any] | None
+) -> None:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    if body is None:
+        connection.request("GET", path, headers=headers)
+    else:
+        headers["Content-Type"] = "application/json"
+        connection.request("POST", path, body=json.dumps(body).encode(), headers=headers)
+
+
+def healthy(url: str, timeout: float = 2.0) -> bool:
+    """Whether /health answers 200."""
+    try:
+        return request(url, "/health", timeout=timeout)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def models(url: str, key: str, timeout: float = 30.0) -> tuple[str, ...]:
+    """The names of the models that the server offers."""
+    status, answer = request(url, "/v1/models", key=key, timeout=timeout)
+    if status != 200:
+        raise FtctlError(f"/v1/models answered {status}: {reason(answer)}")
+    return tuple(str(model["id"]) for model in json.loads(answer)["data"])
+
+
+def complete_one_token(url: str, key: str, model: str, timeout: float = 300.0) -> None:
+    """Ask for one token, to see that the engine computes. Raises FtctlError where it does not."""
+    body = {"model": model, "prompt": "Hello", "max_tokens": 1, "temperature": 0}
+    status, answer = request(url, "/v1/completions", key=key, body=body, timeout=timeout)
+    if status != 200:
+        raise FtctlError(f"the first completion was answered {status}: {reason(answer)}")
+    if not json.loads(answer).get("choices"):
+        raise FtctlError(f"the first completion was empty: {reason(answer)}")
+
+
+def chat(
+    url: str, key: str, model: str, messages: Sequence[Message], *, timeout: float = 600.0, **options: Any
+) -> Iterator[str]:
+    """The answer to `messages`, piece by piece as it is made. `options` are the API's own (max_tokens, …).
+
+    Raises FtctlError where the server refuses, breaks off or is not there.
+    """
+    connection = _connect(url, timeout)
+    try:
+        _send(
+            connection,
+            "/v1/chat/completions",
+            key,
+            {"model": model, "messages": messages, "stream": True, **options},
+        )
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise FtctlError(f"the server answered {answer.status}: {reason(answer.read())}")
+        yield from _pieces(answer)
+    except (OSError, http.client.HTTPException) as error:
+        raise FtctlError(
+            f"the server does not answer: {error or type(error).__name__}", "see ftctl ps"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _pieces(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[str]:
+    """The text in a stream of server-sent events; the stream must end with [DONE]."""
+    for raw in lines:
+        line = raw.decode("utf-8", "replace").strip()
+        if not line.startswith("data:"):
+            continue
+        data = line[5:].strip()
+        if data == "[DONE]":
+            return
+        event = json.loads(data)
+        if "error" in event:
+            raise FtctlError(f"the server failed while answering: {reason(data.encode())}", "see ftctl logs")
+        for choice in event.get("choices", ()):
+            delta = choice.get("delta", {})
+            if text := delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning"):
+                yield text
+    raise FtctlError("the server broke off in the middle of its answer", "see ftctl logs and ftctl ps")
+
+
+def reason(answer: bytes) -> str:
+    """What an error answer says, in one line."""
+    text = answer.decode("utf-8", "replace").strip()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text[:300]
+    error = value.get("error", value) if isinstance(value, dict) else value
+    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    return str(message or text)[:300]

@@ -1,0 +1,196 @@
+"""Start a deployment: check first, start the server in a session of its own, and wait until it is ready."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ftctl import process, registry
+from ftctl.artifacts.model import Artifact
+from ftctl.deployments import store
+from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
+from ftctl.deployments.model import Deployment
+from ftctl.deployments.ready import wait_ready
+from ftctl.deployments.stop import stop
+from ftctl.deployments.store import Entry
+from ftctl.errors import FtctlError, Interrupted, Missing
+from ftctl.events import Event
+from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
+from ftctl.job.model import Deploy
+from ftctl.plan.kv_cache import kv_token_values
+from ftctl.plan.serve import plan_serve
+from ftctl.rendered import Rendered, environment
+from ftctl.servers import server
+
+Emit = Callable[[str, Mapping[str, object]], None]
+
+
+def start(
+    artifact: Artifact,
+    deploy: Deploy,
+    *,
+    name: str,
+    engine: EngineFacts,
+    machine: MachineFacts,
+    model_facts: ModelFacts,
+    run: Path | None,
+    emit: Emit,
+    trust_remote_code: bool = False,
+) -> Deployment:
+    """Serve `artifact` under `name` and return once it answers.
+
+    `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
+    UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
+    then, and on Ctrl-C, nothing of it is left running and its log stays.
+    """
+    attach = artifact.kind == "adapter"
+    plan, _ = plan_serve(
+        deploy,
+        name=name,
+        model=_with_cache_size(model_facts, artifact),
+        machine=machine,
+        adapter="attach" if attach else "none",
+        variant=engine.variant,
+        trust_remote_code=trust_remote_code,
+        chat_template=_adapter_template(artifact) if attach else None,
+    )
+    engine_server = server(plan.engine)
+    check_engine(engine)
+    check_artifact(artifact)
+    key = chosen_key(deploy.api_key, os.environ)
+    with _claimed(name):
+        check_name(name)
+        port = chosen_port(deploy)
+        rendered = engine_server.render(
+            plan, deploy, artifact, python=engine.python, port=port, machine=machine
+        )
+        url = f"http://{_reachable(deploy.host)}:{port}"
+        child, entry = _launch(
+            rendered,
+            _fresh_folder(name),
+            key,
+            lambda folder, leader: Deployment(
+                name=name,
+                engine=plan.engine,
+                model=plan.name,
+                url=url,
+                process=leader,
+                created=time.time(),
+                folder=str(folder),
+                artifact=str(artifact.path),
+                run=None if run is None else str(run),
+            ),
+        )
+    deployment = entry.deployment
+    registry.add_deployment(name, entry.folder, deployment.created)
+
+    def report(detail: str, elapsed: float) -> None:
+        told = {"name": name, "state": "starting", "detail": detail, "elapsed": round(elapsed, 1)}
+        _note(entry, told)
+        emit("deployment", told)
+
+    _watch(
+        lambda: wait_ready(child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=report),
+        entry,
+    )
+    entry = store.change(entry, ready=time.time())
+    _note(entry, {"name": name, "state": "ready", "url": deployment.url, "model": deployment.model})
+    return deployment
+
+
+def _watch(wait: Callable[[], None], entry: Entry) -> None:
+    """Wait; whatever ends the waiting before the server is ready ends the server."""
+    try:
+        wait()
+    except KeyboardInterrupt:
+        stop(entry, now=True)
+        raise Interrupted(f"{entry.name} was still starting and has been stopped") from None
+    except BaseException as error:
+        stop(entry, now=True)
+        _note(entry, {"name": entry.name, "state": "failed", "detail": str(error)})
+        raise
+
+
+def _with_cache_size(facts: ModelFacts, artifact: Artifact) -> ModelFacts:
+    """The facts with what a token takes in the KV cache, read from config.json where it is not known yet."""
+    weights = artifact.path if artifact.kind != "adapter" else Path(artifact.base or "")
+    config = weights / "config.json"
+    if facts.kv_token_values is not None or not config.is_file():
+        return facts
+    try:
+        return replace(facts, kv_token_values=kv_token_values(json.loads(config.read_text())))
+    except (ValueError, AttributeError) as error:
+        raise FtctlError(f"{config} cannot be read: {error}", "train or copy the model again") from error
+
+
+def _adapter_template(artifact: Artifact) -> str | None:
+    """The chat template that training saved beside the adapter: the base's own may be another."""
+    own = artifact.path / "chat_template.jinja"
+    return str(own) if own.is_file() else None
+
+
+@contextmanager
+def _claimed(name: str) -> Iterator[None]:
+    """Hold a name while its deployment is begun, so that of two at once one sees the other."""
+    folder = store.folder_of(name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fresh_folder(name: str) -> Path:
+    """An empty folder for the deployment; what a dead one of that name left is ended and replaced."""
+    before = store.find(name)
+    if before is not None:
+        process.stop_session(before.deployment.process, grace=0.0)
+    folder = store.folder_of(name)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _launch(
+    rendered: Rendered, folder: Path, key: str, describe: Callable[[Path, process.ProcessId], Deployment]
+) -> tuple[subprocess.Popen[bytes], Entry]:
+    """Start the server and record it; a server that cannot be recorded is ended."""
+    store.write_key(folder, key)
+    for path, content in rendered.files.items():
+        (folder / path).write_text(content)
+    # The key reaches the server by its environment alone: a command line is read by anyone with ps.
+    keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}
+    env = environment(os.environ, {**rendered.env, **keys})
+    try:
+        child, leader = process.start(rendered.argv, cwd=folder, env=env, log=folder / store.LOG)
+    except OSError as error:
+        raise Missing(
+            f"{rendered.argv[0]} cannot be started: {error.strerror}", "see ftctl engines doctor"
+        ) from error
+    entry = Entry(describe(folder, leader))
+    try:
+        store.write(entry)
+    except BaseException:
+        process.stop_session(leader, grace=0.0)
+        raise
+    return child, entry
+
+
+def _reachable(host: str) -> str:
+    """The address to ask a server at that listens on `host`."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{local}]" if ":" in local and not local.startswith("[") else local
+
+
+def _note(entry: Entry, data: Mapping[str, Any]) -> None:
+    with open(entry.folder / store.EVENTS, "a") as events:
+        events.write(Event("deployment", time.time(), data).line() + "\n")

@@ -1,0 +1,117 @@
+"""What `ftctl deploy TARGET` means: a run, a model folder or a job file, to what start() needs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.verify import verify_adapter, verify_model
+from ftctl.errors import FtctlError, JobError, UsageError
+from ftctl.job.load import load
+from ftctl.job.model import Deploy, Job
+from ftctl.record import from_record, to_record
+from ftctl.run.directory import RunDir
+from ftctl.run.find import known_runs, lookup
+from ftctl.run.stages import plan_of
+
+ARTIFACT, MODEL, ADAPTER = "artifact.json", "config.json", "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be served and how; `run` is the run that made it."""
+
+    artifact: Artifact
+    deploy: Deploy
+    name: str
+    run: Path | None = None
+    trust_remote_code: bool = False
+
+
+def target_of(text: str, overrides: tuple[str, ...]) -> Target:
+    """The target that `text` names; `overrides` are KEY=VALUE of the deploy block (deploy. may be left out).
+
+    Raises UsageError where there is no such thing, JobError for a bad job or override.
+    """
+    path = Path(text).expanduser()
+    overrides = tuple(key if key.startswith("deploy.") else f"deploy.{key}" for key in overrides)
+    if path.is_file():
+        return _from_job(load(path.absolute(), overrides))
+    if any((path / config).is_file() for config in (MODEL, ADAPTER)):
+        return _from_folder(path.resolve(), overrides)
+    run = lookup(text)
+    if run is not None:
+        return _from_run(run, overrides)
+    if path.is_dir():
+        raise UsageError(f"{path} is no run and no model folder", f"it has no run.json, {MODEL} or {ADAPTER}")
+    raise UsageError(f"{text} is no run, model folder or job file", "ftctl runs lists the runs")
+
+
+def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
+    plan = plan_of(RunDir(run))
+    deploy = _overridden(plan.job.deploy or Deploy(), overrides)
+    artifact = _artifact_of(run)
+    if artifact is None:
+        raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
+    name = deploy.name or plan.job.name
+    return Target(artifact, deploy, name, run, plan.job.model.trust_remote_code)
+
+
+def _from_job(job: Job) -> Target:
+    """The newest run of the job that left a verified result, served as the job file says now."""
+    done = sorted(
+        (run for run in known_runs() if run.parent.name == job.name and (run / ARTIFACT).is_file()),
+        key=lambda run: run.name,
+    )
+    artifact = _artifact_of(done[-1]) if done else None
+    if artifact is None:
+        raise UsageError(
+            f"no run of {job.name} has a verified result yet", f"ftctl train {job.file} makes one"
+        )
+    deploy = job.deploy or Deploy()
+    return Target(artifact, deploy, deploy.name or job.name, done[-1], job.model.trust_remote_code)
+
+
+def _from_folder(folder: Path, overrides: tuple[str, ...]) -> Target:
+    deploy = _overridden(Deploy(), overrides)
+    adapter = folder / ADAPTER
+    artifact = verify_adapter(folder, _base_of(adapter)) if adapter.is_file() else verify_model(folder)
+    return Target(artifact, deploy, deploy.name or folder.name)
+
+
+def _base_of(adapter: Path) -> str:
+    try:
+        base = json.loads(adapter.read_text()).get("base_model_name_or_path")
+    except ValueError as error:
+        raise UsageError(f"{adapter} is not JSON: {error}") from None
+    if not base:
+        raise UsageError(f"{adapter} does not name its base model", "set base_model_name_or_path in it")
+    return str(base)
+
+
+def _artifact_of(run: Path) -> Artifact | None:
+    record = RunDir(run).read_json(ARTIFACT)
+    return None if record is None else from_record(Artifact, record)
+
+
+def _overridden(deploy: Deploy, overrides: Iterable[str]) -> Deploy:
+    """The deploy block with overrides, typed and checked by the same loader as a job file."""
+    given = tuple(overrides)
+    if not given:
+        return deploy
+    unset = to_record(Deploy())
+    written = {key: value for key, value in to_record(deploy).items() if value != unset[key]}
+    document = {"name": "deploy", "model": "deploy/deploy", "deploy": {"engine": deploy.engine, **written}}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "deploy.yaml"
+        file.write_text(json.dumps(document, ensure_ascii=False))
+        try:
+            loaded = load(file, given).deploy
+        except JobError as error:
+            raise JobError([replace(problem, file="--set", line=0) for problem in error.problems]) from None
+    assert loaded is not None
+    return replace(deploy, **{field.name: getattr(loaded, field.name) for field in fields(Deploy)})

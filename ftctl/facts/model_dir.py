@@ -1,0 +1,92 @@
+"""What a local model folder holds, from its own files: read in milliseconds, nothing loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftctl.artifacts.safetensors import BrokenWeights, Tensor
+from ftctl.artifacts.weights import read_json, read_weights
+from ftctl.errors import UsageError
+from ftctl.facts.model import ModelFacts
+
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.txt", "spiece.model")
+TEMPLATES = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
+DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
+
+
+def model_facts(path: Path) -> ModelFacts:
+    """The facts about a model folder.
+
+    Raises UsageError: no folder, a folder without a model, without a tokenizer, without weights or with
+    pickled or broken ones.
+    """
+    if not path.is_dir():
+        what = "it is a file, not a folder" if path.exists() else "there is no such folder"
+        raise UsageError(f"{path}: {what}", "name a model folder, or a model's id on the hub")
+    if not (path / "config.json").is_file():
+        raise UsageError(
+            f"{path}: a folder without a model: it has no config.json",
+            "name the folder that holds config.json and the weights",
+        )
+    try:
+        return _facts(path)
+    except BrokenWeights as error:
+        remedy = error.remedy or "copy or download the model again"
+        raise UsageError(error.message, remedy) from None
+
+
+def _facts(path: Path) -> ModelFacts:
+    config = read_json(path / "config.json")
+    architectures = config.get("architectures")
+    if not isinstance(architectures, list) or not architectures:
+        raise BrokenWeights(
+            f"{path / 'config.json'}: it names no architecture", "name a whole model's folder"
+        )
+    if not has_tokenizer(path):
+        raise BrokenWeights(
+            f"{path}: it has no tokenizer (no tokenizer.json)", "put the tokenizer's files there"
+        )
+    weights = read_weights(path)
+    tensors = {name: tensor for shard in weights.values() for name, tensor in shard.items()}
+    text = config.get("text_config")
+    inner: Mapping[str, Any] = text if isinstance(text, dict) else config
+    return ModelFacts(
+        path=str(path),
+        local=True,
+        architecture=str(architectures[0]),
+        model_type=config.get("model_type"),
+        dtype=weights_dtype(tensors),
+        max_positions=inner.get("max_position_embeddings"),
+        weight_bytes=sum(tensor.end - tensor.start for tensor in tensors.values()),
+        parameters=sum(tensor.count for tensor in tensors.values()),
+        tied_embeddings=bool(config.get("tie_word_embeddings", "lm_head.weight" not in tensors)),
+        has_chat_template=has_chat_template(path),
+    )
+
+
+def weights_dtype(tensors: Mapping[str, Tensor]) -> str | None:
+    """The dtype that holds most of the parameters, in torch's name."""
+    counts: Counter[str] = Counter()
+    for tensor in tensors.values():
+        counts[tensor.dtype] += tensor.count
+    if not counts:
+        return None
+    most = counts.most_common(1)[0][0]
+    return DTYPES.get(most, most.lower())
+
+
+def has_tokenizer(path: Path) -> bool:
+    if any((path / name).is_file() for name in TOKENIZERS) or any(path.glob("*.tiktoken")):
+        return True
+    return (path / "vocab.json").is_file() and (path / "merges.txt").is_file()
+
+
+def has_chat_template(path: Path) -> bool:
+    """Whether the tokenizer has a chat template, in a file of its own or in its configuration."""
+    if any((path / name).exists() for name in TEMPLATES):
+        return True
+    config = path / "tokenizer_config.json"
+    return config.is_file() and bool(read_json(config).get("chat_template"))

@@ -1,0 +1,174 @@
+"""Reads the rows of a JSON or JSONL file one after another, with the line that each stands on."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+CHUNK = 1 << 20  # bytes
+BOM = b"\xef\xbb\xbf"
+SPACE = " \t\r\n"
+DECODE = json.JSONDecoder().raw_decode
+NEAR_END = 32  # characters: an error this near to the end of what was read may only mean "read on"
+
+
+class Digest(Protocol):
+    """What hashlib's objects do."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+
+class Row(NamedTuple):
+    """One row: line and column from 1, `offset` the bytes read before it (a chunk's start in an array).
+    `broken` says what is wrong with a row that could not be read."""
+
+    line: int
+    column: int
+    offset: int
+    value: Any
+    broken: str = ""
+
+
+def file_type(path: Path) -> str:
+    """`json` where the file holds one array, else `jsonl`; its first character tells, as for the engine."""
+    with open(path, "rb") as file:
+        while chunk := file.read(4096):
+            text = chunk.removeprefix(BOM).lstrip()
+            if text:
+                return "json" if text.startswith(b"[") else "jsonl"
+    return "jsonl"
+
+
+def read_rows(path: Path, kind: str, digest: Digest) -> Iterator[Row]:
+    """Every row of the file, the whole of it fed to `digest`. Raises OSError."""
+    return _array(path, digest) if kind == "json" else _lines(path, digest)
+
+
+def _why(error: json.JSONDecodeError) -> str:
+    return f"not valid JSON: {error.msg}"
+
+
+def _lines(path: Path, digest: Digest) -> Iterator[Row]:
+    offset = 0
+    with open(path, "rb") as file:
+        for line, raw in enumerate(file, 1):
+            digest.update(raw)
+            text = raw.removeprefix(BOM) if line == 1 else raw
+            if not text.isspace() and text:
+                yield _line(line, offset, text)
+            offset += len(raw)
+
+
+def _line(line: int, offset: int, raw: bytes) -> Row:
+    try:
+        return Row(line, 1, offset, json.loads(raw.decode()))
+    except UnicodeDecodeError as error:
+        return Row(line, error.start + 1, offset, None, "not UTF-8 text")
+    except json.JSONDecodeError as error:
+        return Row(line, error.colno, offset, None, _why(error))
+    except (RecursionError, ValueError) as error:
+        return Row(line, 1, offset, None, f"not readable JSON: {error}")
+
+
+class _Window:
+    """A part of a text file that moves forward; it holds no more than one row needs."""
+
+    def __init__(self, path: Path, digest: Digest) -> None:
+        self.file = open(path, "rb")  # noqa: SIM115 - closed by _array
+        self.digest = digest
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.text, self.at = "", 0
+        self.line, self.column, self.read = 1, 1, 0
+        self.ended = False
+
+    def more(self) -> None:
+        """Read on, at least as much as is held, so that a long row is parsed a few times only."""
+        raw = self.file.read(max(CHUNK, len(self.text) - self.at))
+        self.digest.update(raw)
+        self.read += len(raw)
+        self.ended = not raw
+        # Decoded before the window moves: text that is not UTF-8 leaves it where it was.
+        self.text, self.at = self.text[self.at :] + self.decoder.decode(raw, final=self.ended), 0
+
+    def forward(self, to: int) -> None:
+        """Move to a later place in the text, counting lines."""
+        newlines = self.text.count("\n", self.at, to)
+        if newlines:
+            self.line += newlines
+            self.column = to - self.text.rindex("\n", self.at, to)
+        else:
+            self.column += to - self.at
+        self.at = to
+
+    def broken(self, why: str) -> Row:
+        return Row(self.line, self.column, self.read, None, why)
+
+    def peek(self) -> str:
+        """The next character that is no white space, moved to; empty at the end of the file."""
+        while True:
+            to = self.at
+            while to < len(self.text) and self.text[to] in SPACE:
+                to += 1
+            self.forward(to)
+            if to < len(self.text):
+                return self.text[to]
+            if self.ended:
+                return ""
+            self.more()
+
+
+def _array(path: Path, digest: Digest) -> Iterator[Row]:
+    window = _Window(path, digest)
+    try:
+        yield from _elements(window)
+    except UnicodeDecodeError:
+        yield window.broken("not UTF-8 text from here on")
+    finally:
+        while raw := window.file.read(CHUNK):
+            digest.update(raw)
+        window.file.close()
+
+
+def _elements(window: _Window) -> Iterator[Row]:
+    """The elements of the array; the first that is broken ends it, as nothing after it can be trusted."""
+    if window.peek() == "\ufeff":
+        # datasets 4.x (LLaMA-Factory 0.9.5) reads a BOM before lines, and fails on one before an array.
+        yield window.broken("the array begins with a byte order mark, which the engine cannot read")
+        return
+    window.forward(window.at + 1)
+    mark = window.peek()
+    while mark != "]":
+        row = _element(window)
+        mark = window.peek()
+        if not row.broken and mark not in (",", "]"):
+            row = window.broken("not valid JSON: expecting ',' or ']'" if mark else "the array is cut short")
+        yield row
+        if row.broken:
+            return
+        if mark == ",":
+            window.forward(window.at + 1)
+    window.forward(window.at + 1)
+    if window.peek():
+        yield window.broken("text after the end of the array")
+
+
+def _element(window: _Window) -> Row:
+    window.peek()
+    while True:
+        try:
+            value, end = DECODE(window.text, window.at)
+        except json.JSONDecodeError as error:
+            cut = error.msg.startswith("Unterminated") or error.pos > len(window.text) - NEAR_END
+            if cut and not window.ended:
+                window.more()
+                continue
+            window.forward(error.pos)
+            return window.broken(_why(error))
+        except (RecursionError, ValueError) as error:
+            return window.broken(f"not readable JSON: {error}")
+        row = Row(window.line, window.column, window.read, value)
+        window.forward(end)
+        return row

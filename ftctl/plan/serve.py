@@ -1,0 +1,167 @@
+"""Decide how an artifact is served: each derived value with its reason."""
+
+from __future__ import annotations
+
+from ftctl.errors import Missing, UsageError
+from ftctl.facts.model import MachineFacts, ModelFacts
+from ftctl.job.model import Deploy
+from ftctl.plan.kv_cache import kv_need
+from ftctl.plan.model import Choice, ServePlan
+from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
+
+MIB = 2**20
+CPU_LENGTH = 4096  # tokens: a longer context on the CPU costs memory that few ask for
+CPU_EXACT = 2 * 2**30  # bytes of weights up to which float32 is worth its memory on the CPU
+TINY = 256 * MIB  # bytes of weights under which more threads only wait for each other
+GPU_SHARE = 0.90
+
+
+def plan_serve(
+    deploy: Deploy,
+    *,
+    name: str,
+    model: ModelFacts,
+    machine: MachineFacts,
+    adapter: str = "none",
+    variant: str | None = None,
+    trust_remote_code: bool = False,
+    chat_template: str | None = None,
+) -> tuple[ServePlan, tuple[Choice, ...]]:
+    """How `model` is served under `name`, and every choice.
+
+    `adapter` is none, merge or attach; `variant` is the engine environment's (cpu, cuda, user; None: not
+    known yet). Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
+    """
+    gpus = devices(deploy, machine, variant)
+    on_cpu = not gpus.value
+    tensor = tensor_parallel(deploy, len(gpus.value))
+    length = _max_length(deploy, model, on_cpu)
+    dtype = _dtype(deploy, model, on_cpu)
+    need = kv_need(model.kv_token_values, dtype.value, length.value)
+    cache = _cpu_cache(deploy, model, machine, need) if on_cpu else _gpu_cache(deploy)
+    decided = {
+        "engine": _engine(deploy),
+        "name": Decided(name, "set in the job" if deploy.name == name else "the job's or the model's name"),
+        "gpus": gpus,
+        "tensor_parallel": tensor,
+        "dtype": dtype,
+        "max_length": length,
+        "kv_cache_memory": cache,
+        "gpu_memory_share": _gpu_share(deploy, on_cpu, cache.value),
+        "threads": _threads(model, machine, on_cpu),
+        "eager": Decided(
+            on_cpu, "compiling costs the CPU more than it gains" if on_cpu else "the engine compiles"
+        ),
+        "adapter": Decided(adapter, _adapter_reason(adapter)),
+    }
+    plan = ServePlan(
+        engine=decided["engine"].value,
+        name=name,
+        adapter=adapter,
+        devices=gpus.value,
+        tensor_parallel=tensor.value,
+        dtype=dtype.value,
+        max_length=length.value,
+        pipeline_parallel=deploy.pipeline_parallel or 1,
+        data_parallel=deploy.data_parallel or 1,
+        gpu_memory_share=decided["gpu_memory_share"].value,
+        kv_cache_memory=cache.value,
+        eager=on_cpu,
+        threads=decided["threads"].value,
+        trust_remote_code=trust_remote_code,
+        chat_template=chat_template,
+    )
+    choices = tuple(Choice(f"deploy.{key}", _text(item.value), item.reason) for key, item in decided.items())
+    return plan, choices
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "the CPU"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "left to the engine" if value is None else str(value)
+
+
+def _engine(deploy: Deploy) -> Decided:
+    if deploy.engine == "auto":
+        return Decided("vllm", "the one server of this version, on the CPU and on GPUs")
+    return Decided(deploy.engine, "set in the job")
+
+
+def _adapter_reason(adapter: str) -> str:
+    if adapter == "attach":
+        return "the base model with the adapter beside it, as the job asks"
+    return "merged into the base: served at full speed" if adapter == "merge" else "whole weights, no adapter"
+
+
+def _max_length(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
+    limit = model.max_positions
+    if deploy.max_length is not None:
+        stretched = {"hf_overrides", "hf-overrides", "rope_scaling", "rope-scaling"} & set(deploy.native)
+        if limit is not None and deploy.max_length > limit and not stretched:
+            raise UsageError(
+                f"deploy.max_length is {deploy.max_length} and the model has {limit} positions",
+                f"set it to {limit} or less",
+            )
+        return Decided(deploy.max_length, "set in the job")
+    if on_cpu and (limit is None or limit > CPU_LENGTH):
+        return Decided(
+            CPU_LENGTH if limit else None,
+            f"the model's {limit}, held to {CPU_LENGTH} on the CPU"
+            if limit
+            else "the model does not say; the engine finds out",
+        )
+    return Decided(
+        limit, "the model's own length" if limit else "the model does not say; the engine finds out"
+    )
+
+
+def _dtype(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
+    if deploy.dtype != "auto":
+        return Decided(deploy.dtype, "set in the job")
+    if not on_cpu:
+        return Decided("auto", "the weights' own type")
+    if model.weight_bytes is not None and model.weight_bytes <= CPU_EXACT:
+        return Decided("float32", "exact, and a small model on the CPU is no slower for it")
+    return Decided("bfloat16", "halves the memory of a large model on the CPU")
+
+
+def _gpu_cache(deploy: Deploy) -> Decided:
+    if deploy.kv_cache_memory is not None:
+        return Decided(deploy.kv_cache_memory, "set in the job")
+    return Decided(None, "what the GPU share leaves after the weights")
+
+
+def _cpu_cache(deploy: Deploy, model: ModelFacts, machine: MachineFacts, need: int | None) -> Decided:
+    if deploy.kv_cache_memory is not None:
+        return Decided(deploy.kv_cache_memory, "set in the job")
+    if need is None:
+        small = model.weight_bytes is not None and model.weight_bytes <= TINY
+        return Decided(
+            64 * MIB if small else 2048 * MIB, "a usual size; the model does not say what a token takes"
+        )
+    if need > machine.memory // 2 > 0:
+        raise Missing(
+            f"one request of full length takes {need // MIB} MiB of KV cache, more than half of memory",
+            "set a smaller deploy.max_length",
+        )
+    room = max(need, min(4 * need, machine.memory // 8))
+    size = max(64 * MIB, -(-room // MIB) * MIB)
+    return Decided(size, f"room for {size // need} requests of full length")
+
+
+def _gpu_share(deploy: Deploy, on_cpu: bool, cache: int | None) -> Decided:
+    if deploy.gpu_memory_share is not None and not on_cpu:
+        return Decided(deploy.gpu_memory_share, "set in the job")
+    if on_cpu:
+        return Decided(None, "no GPU")
+    return Decided(GPU_SHARE, "of the whole GPU; leaves a tenth to others")
+
+
+def _threads(model: ModelFacts, machine: MachineFacts, on_cpu: bool) -> Decided:
+    if not on_cpu:
+        return Decided(None, "the GPU computes")
+    if model.weight_bytes is not None and model.weight_bytes <= TINY:
+        return Decided(1, "a small model gains nothing from more")
+    return Decided(machine.cpus, "every core")

