@@ -114,7 +114,8 @@ def main(folder: Path) -> None:
             environ=environment(folder),
         )
     except FtctlError as error:
-        sys.exit(str(error))
+        print(error)
+        sys.exit(error.exit_code)
     print(facts.python)
 
 

@@ -28,9 +28,19 @@ CAUSES = (
         "try again without UV_OFFLINE, once",
     ),
     (
+        "whl/cpu",
+        "torch's CPU wheel could not be fetched from PyTorch's own index",
+        "check the network or the proxy, or name a folder that holds that wheel in UV_FIND_LINKS",
+    ),
+    (
         "error sending request|Failed to fetch|dns error|Connect",
         "a package could not be fetched",
         "check the network or the proxy and try again; what was fetched is kept in uv's cache",
+    ),
+    (
+        "current platform",
+        "a package of the lock is not made for this machine",
+        "the locks are for Linux on x86-64; elsewhere point FTCTL_<ENGINE>_PYTHON at an interpreter of your own",
     ),
     (
         "No interpreter found",

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ftctl.engines.build import Step
+from ftctl.engines.build import Step, batches
 from ftctl.engines.built import MARKER
 from ftctl.engines.health import check
 from ftctl.engines.install import ensure_engine
 from ftctl.engines.locate import locate_built
+from ftctl.engines.lock import Recipe
 from ftctl.engines.scrap import BUILDER
 from ftctl.engines.uv import failure
 from ftctl.errors import FtctlError, Missing
@@ -182,8 +183,9 @@ def test_an_interrupted_build_cleans_up_at_once(tmp_path: Path) -> None:
     interrupted = start(tmp_path)
     wait_for((tmp_path / "gate.reached").exists)
     interrupted.send_signal(signal.SIGINT)
-    interrupted.communicate(timeout=30)
-    assert interrupted.returncode != 0
+    out, _ = interrupted.communicate(timeout=30)
+    assert interrupted.returncode == 130
+    assert out.endswith("the installation of Tiny (cpu) was interrupted; nothing is left\n")
     assert left_behind(tmp_path) == []
 
 
@@ -194,12 +196,26 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ensure(tmp_path)
 
 
+def test_a_cpu_wheel_comes_from_the_users_folder_or_from_pytorchs_index(tmp_path: Path) -> None:
+    lock = "a==1 \\\n    --hash=sha256:aa\ntorch==2+cpu \\\n    --hash=sha256:bb\n"
+    recipe = Recipe(ENGINE, ENGINE.variants[0], lock)
+    (first, options), (second, others) = batches(recipe, tmp_path, {})
+    assert (first.read_text().split()[0], options) == ("torch==2+cpu", ["--torch-backend", "cpu"])
+    assert (second.read_text().split()[0], others) == ("a==1", ["--compile-bytecode"])
+
+    (tmp_path / "torch-2+cpu-cp311-cp311-linux_x86_64.whl").touch()
+    ((whole, options),) = batches(recipe, tmp_path, {"PIP_FIND_LINKS": str(tmp_path)})
+    assert (whole.read_text(), options) == (lock, ["--compile-bytecode"])
+
+
 @pytest.mark.parametrize(
     ("output", "what"),
     [
         ("error: Failed to write\n  cause: No space left on device (os error 28)", "the disk is full"),
         ("error: Failed to fetch: `x`\n  cause: dns error", "a package could not be fetched"),
         ("error: Hash mismatch for `a==1`", "a package is not the one that was locked"),
+        ("error: Failed to fetch: `…/whl/cpu/torch/`", "torch's CPU wheel could not be fetched"),
+        ("hint: no wheel for your current platform", "a package of the lock is not made for this machine"),
         ("error: something new", "uv could not do it"),
     ],
 )
