@@ -28,9 +28,19 @@ CAUSES = (
         "try again without UV_OFFLINE, once",
     ),
     (
+        "whl/cpu",
+        "torch's CPU wheel could not be fetched from PyTorch's own index",
+        "check the network or the proxy, or name a folder that holds that wheel in UV_FIND_LINKS",
+    ),
+    (
         "error sending request|Failed to fetch|dns error|Connect",
         "a package could not be fetched",
         "check the network or the proxy and try again; what was fetched is kept in uv's cache",
+    ),
+    (
+        "current platform",
+        "a package of the lock is not made for this machine",
+        "the locks are for Linux on x86-64; elsewhere point FTCTL_<ENGINE>_PYTHON at an interpreter of your own",
     ),
     (
         "No interpreter found",
@@ -60,11 +70,14 @@ def has_wheel(links: Sequence[str], package: str, version: str) -> bool:
 
 
 def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment uv runs in: the user's settings, less what would lead it astray."""
+    """The environment uv runs in: the user's settings, pip's too, less what would lead it astray."""
     env = {name: value for name, value in environ.items() if name not in UNSET}
     links = find_links(environ)
     if links:
         env["UV_FIND_LINKS"] = ",".join(links)
+    mirror = environ.get("PIP_INDEX_URL")
+    if mirror and not any(name in environ for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")):
+        env["UV_DEFAULT_INDEX"] = mirror
     return env
 
 
