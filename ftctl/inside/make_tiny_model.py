@@ -54,7 +54,7 @@ def texts(path: Path) -> list[str]:
 
 def write_tokenizer(folder: Path, corpus: list[str], vocab: int, max_length: int) -> dict[str, int]:
     """Train the tokenizer and write its files; returns the ids of the special tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # type: ignore[import-not-found] # the engine has it
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -138,8 +138,8 @@ def shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 def write_weights(folder: Path, config: dict[str, Any], seed: int) -> int:
     """Draw the weights (norms are ones, the rest normal) and write them; returns their count."""
-    import numpy  # type: ignore[import-not-found] # the engine has it
-    from safetensors.numpy import save_file  # type: ignore[import-not-found] # the engine has it
+    import numpy
+    from safetensors.numpy import save_file
 
     draw = numpy.random.default_rng(seed)
     tensors = {}
