@@ -13,10 +13,9 @@ from ftctl.facts.datasets import scan
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.job.model import Dataset, Deploy, Job
+from ftctl.job.model import Dataset, Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
-from ftctl.plan.place import problem
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
@@ -64,7 +63,7 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
             trust_remote_code=job.model.trust_remote_code,
         )
     except UsageError as error:
-        found.append(problem(job, "deploy", error.message, error.remedy))
+        found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
     return replace(plan, serve=serve, choices=plan.choices + choices)
 
@@ -93,7 +92,7 @@ def _model(job: Job, found: list[Problem]) -> ModelFacts:
     try:
         return model_facts(Path(job.model.path))
     except FtctlError as error:
-        found.append(problem(job, "model", error.message, error.remedy))
+        found.append(problem_at(job, "model", error.message, error.remedy))
         return ModelFacts(job.model.path, local=True)
 
 
@@ -126,7 +125,7 @@ def _engines(
     except Missing:
         raise
     except FtctlError as error:
-        found.append(problem(job, "train.engine_python", error.message, error.remedy))
+        found.append(problem_at(job, "train.engine_python", error.message, error.remedy))
     return trainer, server
 
 

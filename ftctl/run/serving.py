@@ -19,7 +19,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
     block, engine = plan.job.deploy, plan.facts.server
     if block is None or engine is None:
         raise FtctlError("the plan has no deployment")
-    served = model_facts(artifact.path if artifact.kind == "model" else plan.job.model.path)
+    served = model_facts(artifact.path) if artifact.kind == "model" else plan.facts.model
     deployment = start(
         artifact,
         block,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from ftctl.run.lastwords import last_words
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
+FULL = 16 * 1024  # bytes: with less free than this an engine failed because the disk is full
 GRACE = 10.0  # seconds an engine that has nothing to save gets to end
 
 
@@ -107,6 +109,10 @@ class Following:
 def _failure(run: RunDir, step: Step, code: int, at: int) -> FtctlError:
     """The error of a failed command: which step, how it ended, its last words, where the whole log is."""
     log = run.path / LOG
+    if shutil.disk_usage(run.path).free < FULL:
+        return FtctlError(
+            f"{step.name}: no space left on the disk of {run.path}", "free some and run the job again"
+        )
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     where = f" after step {at}" if at else ""
     words = "\n".join(f"    {line}" for line in last_words(log))
