@@ -84,11 +84,12 @@ def value_place(root: Node, path: Sequence[str | int]) -> Place:
     """The place of a scalar, or of the key that a list or a mapping belongs to."""
     node: Any = root
     for part in path:
-        if not (isinstance(node.value, dict) and part in node.value) and not (
-            isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
+        inner: Any = node.value
+        if not (isinstance(inner, dict) and part in inner) and not (
+            isinstance(inner, list) and isinstance(part, int) and part < len(inner)
         ):
             return place_of(root, path)
-        node = node.value[part]
+        node = inner[part]  # type: ignore[index] # an index where it is a list, as was just seen
     return place_of(root, path) if isinstance(node.value, (dict, list)) else node.place
 
 
