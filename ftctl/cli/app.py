@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import version
+from ftctl.cli import init, validate, version
 
 app = typer.Typer(
     name="ftctl",
@@ -20,5 +20,9 @@ def root() -> None:
     """One YAML job file to a fine-tuned, checked, served and judged model."""
 
 
-for verb in (version,):
+for verb in (
+    init,
+    validate,
+    version,
+):
     verb.register(app)

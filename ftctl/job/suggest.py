@@ -30,6 +30,9 @@ def key_remedy(schema: Schema, path: Path, key: str, keys: Mapping[str, Schema])
     ]
     if exact := [_level(level) for level, names in elsewhere if key in names]:
         return f"{key} belongs {_either(exact)}"
+    below = [(level, names) for level, names in elsewhere if level[: len(here)] == here and here]
+    if inner := next((".".join((*level, name)) for level, names in below if (name := _known_as(key, names))), None):
+        return f"did you mean {inner}?"
     if close := nearest(key, keys, 0.7):
         return f"did you mean {close}?"
     for known, level in [
