@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write, or a folder for job.yaml.")] = Path("job.yaml"),
+    path: Annotated[Path, typer.Argument(help="The file to write, or a folder for job.yaml.")] = Path(
+        "job.yaml"
+    ),
     model: Annotated[str, typer.Option(help="The base model: a Hub id or a folder.")] = "Qwen/Qwen3-0.6B",
     data: Annotated[str, typer.Option(help="The rows to train on.")] = "data/train.jsonl",
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
@@ -30,6 +32,7 @@ def init(
     ftctl init support-bot.yaml --model ./models/base --data data/support.jsonl
     """
     import os
+    import shlex
 
     from ftctl.errors import UsageError
     from ftctl.job.starter import starter
@@ -52,12 +55,6 @@ def init(
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}", "name another place") from None
-    message = f"wrote {file}\n  check it with: ftctl validate {quoted(file)}\n  run it with:   ftctl train {quoted(file)}"
+    typed = shlex.quote(str(file))
+    message = f"wrote {file}\n  check it with: ftctl validate {typed}\n  run it with:   ftctl train {typed}"
     emit("init", {"file": str(file), "model": model, "data": data}, as_json=as_json, text=message)
-
-
-def quoted(file: Path) -> str:
-    """A path as it is typed in a shell."""
-    import shlex
-
-    return shlex.quote(str(file))

@@ -112,4 +112,13 @@ def lookup(document: Any, path: Sequence[str | int]) -> Any:
 
 def problem(place: Place, path: Sequence[str | int], message: str, remedy: str = "") -> Problem:
     """A problem with the key at `path`, in `place`."""
-    return Problem(place.source, place.line, place.column, dotted(path), message, remedy)
+    return Problem(
+        place.source, place.line, place.column, _shown(dotted(path)), _shown(message), _shown(remedy)
+    )
+
+
+def _shown(text: str) -> str:
+    """The text without characters that would move the cursor or colour a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -65,11 +65,12 @@ def _default(schema: Schema) -> str:
 
 
 def _value(schema: Schema) -> str:
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = " ".join(
-        f"{sign} {schema[name]:g}" if schema[name] < 10**6 else f"{sign} {schema[name]}"
-        for name, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+        f"{sign} {int(schema[name]) if schema[name] == int(schema[name]) else schema[name]}"
+        for name, sign in signs.items()
         if name in schema
-    )  # fmt: skip
+    )
     return f"{wanted(schema)}{', ' if limits else ''}{limits}"
 
 

@@ -29,11 +29,15 @@ resources: {gpus: [0, 1]}
 deploy: {engine: vllm, kv_cache_memory: 64MiB, native: *n}
 """
 BITS = [
-    *"[]{}:,-?&*!|>'\"%@`#~\t\n \\$", "${env:X}", "null", "true", "1e999", ".nan", "-1", "[[]]", "{}", "é", "客", "\x00",
-    "<<: *n", "!!int ", "!x ", "&a ", "*n", "0x", "---\n", "...", "? ", "- ", "99999999999999999999", "''", ": ",
+    *"[]{}:,-?&*!|>'\"%@`#~\t\n \\$", "99999999999999999999", "''", ": ", "${env:X}",
+    "null", "true", "1e999", ".nan", "-1", "[[]]", "{}", "é", "客", "\x00",
+    "<<: *n", "!!int ", "!x ", "&a ", "*n", "0x", "---\n", "...", "? ", "- ",
 ]  # fmt: skip
-OVERRIDES = ["train=1", "train.lora=null", "data.train[0]=", "a.b.c=d", "model.path.x=1", "deploy=[", "train.native={a: b}",
-             "data.train.1.columns.messages=x", "resources.gpus=[", "name=", "data=null", "model=[1]"]  # fmt: skip
+OVERRIDES = [
+    "train=1", "train.lora=null", "data.train[0]=", "a.b.c=d", "model.path.x=1", "deploy=[",
+    "train.native={a: b}", "data.train.1.columns.messages=x", "resources.gpus=[", "name=", "data=null",
+    "model=[1]",
+]  # fmt: skip
 
 
 def broken(choice: random.Random) -> str:

@@ -64,7 +64,9 @@ def test_the_whole_example_is_a_job() -> None:
 
 
 def test_unknown_keys_are_refused_at_every_level() -> None:
-    open_levels = [schema["title"] for schema in objects(SOURCE) if schema.get("additionalProperties") is not False]
+    open_levels = [
+        schema["title"] for schema in objects(SOURCE) if schema.get("additionalProperties") is not False
+    ]
     assert sorted(set(open_levels)) == ["Gate", "Native arguments", "Speculative decoding", "TLS"]
 
 
