@@ -42,7 +42,7 @@ CAUSES = (
     (
         "current platform",
         "a package of the lock is not made for this machine",
-        "the locks are for Linux on x86-64; elsewhere set FTCTL_<ENGINE>_PYTHON to an interpreter of your own",
+        "the locks are for Linux on x86-64; elsewhere set FTCTL_<ENGINE>_PYTHON to one of your own",
     ),
     (
         "No interpreter found",
