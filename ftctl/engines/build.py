@@ -34,7 +34,7 @@ def build(recipe: Recipe, work: Path, watch: Watch, environ: Mapping[str, str]) 
     """Build a complete, healthy, marked environment in `work`. Raises FtctlError."""
     engine, total = recipe.engine, len(recipe.packages)
     work.mkdir()
-    env = uv_environment(environ)
+    env = uv_environment(environ, recipe.packages)
     # Relocatable: its commands find their interpreter beside them, so that the rename does not break them.
     venv = ["venv", "--relocatable", "--allow-existing", "--no-project", "--python", engine.python, "."]
     _uv(venv, work, env, lambda _line: watch(Step("finding Python", 0, total)))

@@ -9,7 +9,7 @@ import pytest
 
 from ftctl.engines.built import Built, write_marker
 from ftctl.engines.locate import console_script, locate
-from ftctl.engines.uv import find_links, has_wheel, uv_environment
+from ftctl.engines.uv import find_links, has_wheel, uv_environment, without_rivals
 from ftctl.errors import UsageError
 
 
@@ -62,6 +62,8 @@ def test_folders_of_wheels_are_taken_from_uv_and_pip(tmp_path: Path) -> None:
     assert links == ("/one", "/two", str(tmp_path))
     assert has_wheel(links, "torch", "2.13.0+cpu")
     assert not has_wheel(links, "torch", "2.13.1+cpu")
+    assert without_rivals(links, {"torch": "2.13.0+cpu"}) == links
+    assert without_rivals(links, {"torch": "2.13.0"}) == ("/one", "/two"), "uv would take the CPU's build"
 
 
 def test_uv_is_not_led_astray_by_the_environment() -> None:
