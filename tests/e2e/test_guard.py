@@ -18,9 +18,18 @@ from tests.e2e.conftest import Served
 pytestmark = pytest.mark.engine
 
 # Beside what the server lists: paths that it does not have, or writes differently.
-MORE = [("GET", "/"), ("GET", "/no-such-route"), ("GET", "/health/"), ("GET", "//health"), ("POST", "/health"),
-        ("OPTIONS", "/v1/models"), ("GET", "/v1/../metrics"), ("GET", "/health/../metrics"),
-        ("GET", "/%6detrics"), ("GET", "/metrics?path=/health")]  # fmt: skip
+MORE = [
+    ("GET", "/"),
+    ("GET", "/no-such-route"),
+    ("GET", "/health/"),
+    ("GET", "//health"),
+    ("POST", "/health"),
+    ("OPTIONS", "/v1/models"),
+    ("GET", "/v1/../metrics"),
+    ("GET", "/health/../metrics"),
+    ("GET", "/%6detrics"),
+    ("GET", "/metrics?path=/health"),
+]
 
 
 def status(url: str, method: str, path: str, key: str | None = None) -> int:
