@@ -39,7 +39,7 @@ def test_bad_jobs_end_with_2_and_their_messages(case: str) -> None:
 def test_init_writes_a_job_that_validates(tmp_path: Path) -> None:
     folder = tmp_path / "a folder, 数据"
     (folder / "data").mkdir(parents=True)
-    (folder / "data" / "train.jsonl").write_text("{}\n")
+    (folder / "data" / "train.jsonl").write_text('{"instruction": "a?", "output": "b"}\n')
     done = ftctl("init", "my job.yaml", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     text = (folder / "my job.yaml").read_text(encoding="utf-8")
