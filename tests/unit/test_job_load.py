@@ -333,6 +333,25 @@ def test_missing_files_and_other_mistakes_come_together(write: Write) -> None:
     assert [line.split(":")[2].strip() for line in said] == ["model", "data.train", "train.lr"]
 
 
+def test_a_thousand_unknown_keys_get_an_answer_at_once(write: Write) -> None:
+    said = refused(write(HEAD + "deploy: {}\n" + "".join(f"key{n}: 1\n" for n in range(1000))))
+    assert len(said) == 1000
+    assert "the keys here are" in said[0]
+    assert said[-1].endswith("key999 is not a key of a job")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_an_address_of_this_machine_needs_no_key(write: Write, host: str) -> None:
+    assert deploy_of(load(write(HEAD + f"deploy: {{host: '{host}'}}\n"))).host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.evil.example", "192.168.1.5", "localhost.example"])
+def test_any_other_address_needs_one(write: Write, host: str) -> None:
+    assert "there is no api_key" in refused(write(HEAD + f"deploy: {{host: '{host}'}}\n"))[0]
+    text = HEAD + f"deploy: {{host: '{host}', api_key: '${{env:KEY}}'}}\n"
+    assert deploy_of(load(write(text))).host == host
+
+
 def test_a_large_file_is_not_read_whole(write: Write) -> None:
     path = write(HEAD + "#" * (1 << 20))
     assert "more than 1 MiB" in refused(path)[0]
