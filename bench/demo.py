@@ -91,7 +91,7 @@ def main() -> int:
         if not os.environ.get(f"FTCTL_{engine.upper()}_PYTHON"):
             steps.run("engines", [FTCTL, "engines", "install", engine, "--variant", "cpu"])
     maker = "ftctl/inside/make_tiny_model.py"
-    steps.run("base model", [engine_python(steps, "llamafactory"), maker, MODEL, "--text", DATA])
+    steps.run("base model", [engine_python(steps, "llamafactory"), maker, MODEL, "--text", DATA, "--force"])
     stop_earlier(steps)
     steps.run("train and serve", [FTCTL, "train", JOB])
     same = answered(steps)

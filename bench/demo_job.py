@@ -28,7 +28,7 @@ def engine_python(name: str) -> Path:
 def write_job(folder: Path) -> Path:
     """Write the job into `folder`, making the base model first if `make demo` has not yet."""
     maker = ROOT / "ftctl" / "inside" / "make_tiny_model.py"
-    subprocess.run([engine_python("llamafactory"), maker, MODEL, "--text", DATA], check=True)
+    subprocess.run([engine_python("llamafactory"), maker, MODEL, "--text", DATA, "--force"], check=True)
     job = yaml.safe_load(SOURCE.read_text())
     job.pop("deploy")
     job["model"] = str(MODEL)

@@ -53,8 +53,8 @@ def runs(
         emit("runs", {}, as_json=False, text="no runs yet: ftctl train JOB begins one")
     else:
         now = time.time()
-        columns = ("run", "name", "state", "started", "took", "step", "loss", "directory")
-        rows = [_row(directory, run, now) for directory, run in listed]
+        columns = ("run", "name", "state", "started", "took", "step", "loss")
+        rows = [_row(run, now) for _, run in listed]
         emit("runs", {}, as_json=False, text=table(columns, rows))
 
 
@@ -72,7 +72,7 @@ def _record(directory: Path, run: RunState) -> dict[str, Any]:
     }
 
 
-def _row(directory: Path, run: RunState, now: float) -> tuple[str, ...]:
+def _row(run: RunState, now: float) -> tuple[str, ...]:
     import time
 
     from ftctl.view.progress import duration
@@ -80,6 +80,5 @@ def _row(directory: Path, run: RunState, now: float) -> tuple[str, ...]:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
     step = "" if run.step is None else f"{run.step}/{run.total_steps or '?'}"
     loss = "" if run.loss is None else f"{run.loss:.4f}"
-    near = directory.relative_to(Path.cwd()) if directory.is_relative_to(Path.cwd()) else directory
     took = duration(max(0.0, (run.ended or now) - run.created))
-    return (run.id, run.name, run.state, started, took, step, loss, str(near))
+    return (run.id, run.name, run.state, started, took, step, loss)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from ftctl.events import Event
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.kv_cache import kv_token_values
+from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
 from ftctl.rendered import Rendered, environment
 from ftctl.servers import server
@@ -52,17 +54,8 @@ def start(
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
-    attach = artifact.kind == "adapter"
-    plan, _ = plan_serve(
-        deploy,
-        name=name,
-        model=_with_cache_size(model_facts, artifact),
-        machine=machine,
-        adapter="attach" if attach else "none",
-        variant=engine.variant,
-        trust_remote_code=trust_remote_code,
-        chat_template=_adapter_template(artifact) if attach else None,
-    )
+    facts = _with_cache_size(model_facts, artifact)
+    plan = _planned(artifact, deploy, name, facts, machine, engine.variant, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
@@ -74,48 +67,81 @@ def start(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
         url = f"http://{_reachable(deploy.host)}:{port}"
+        made_by = None if run is None else str(run)
         child, entry = _launch(
             rendered,
             _fresh_folder(name),
             key,
             lambda folder, leader: Deployment(
-                name=name,
-                engine=plan.engine,
-                model=plan.name,
-                url=url,
-                process=leader,
-                created=time.time(),
-                folder=str(folder),
-                artifact=str(artifact.path),
-                run=None if run is None else str(run),
+                name,
+                plan.engine,
+                plan.name,
+                url,
+                leader,
+                time.time(),
+                str(folder),
+                str(artifact.path),
+                made_by,
             ),
         )
-    deployment = entry.deployment
-    registry.add_deployment(name, entry.folder, deployment.created)
+    registry.add_deployment(name, entry.folder, entry.deployment.created)
+    with _ended_unless_ready(entry, child):
+        wait_ready(
+            child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
+        )
+        entry = store.change(entry, ready=time.time())
+    # Whoever called may live on: a server that ends before it must not stay a zombie.
+    threading.Thread(target=child.wait, daemon=True).start()
+    _note(entry, {"name": name, "state": "ready", "url": url, "model": plan.name})
+    return entry.deployment
 
+
+def _planned(
+    artifact: Artifact,
+    deploy: Deploy,
+    name: str,
+    facts: ModelFacts,
+    machine: MachineFacts,
+    variant: str,
+    *,
+    trust: bool,
+) -> ServePlan:
+    """The plan for what the artifact really is, whatever the job foresaw."""
+    attach = artifact.kind == "adapter"
+    plan, _ = plan_serve(
+        deploy,
+        name=name,
+        model=facts,
+        machine=machine,
+        adapter="attach" if attach else "none",
+        variant=variant,
+        trust_remote_code=trust,
+        chat_template=_adapter_template(artifact) if attach else None,
+    )
+    return plan
+
+
+def _reporter(entry: Entry, emit: Emit) -> Callable[[str, float], None]:
     def report(detail: str, elapsed: float) -> None:
-        told = {"name": name, "state": "starting", "detail": detail, "elapsed": round(elapsed, 1)}
+        told = {"name": entry.name, "state": "starting", "detail": detail, "elapsed": round(elapsed, 1)}
         _note(entry, told)
         emit("deployment", told)
 
-    _watch(
-        lambda: wait_ready(child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=report),
-        entry,
-    )
-    entry = store.change(entry, ready=time.time())
-    _note(entry, {"name": name, "state": "ready", "url": deployment.url, "model": deployment.model})
-    return deployment
+    return report
 
 
-def _watch(wait: Callable[[], None], entry: Entry) -> None:
-    """Wait; whatever ends the waiting before the server is ready ends the server."""
+@contextmanager
+def _ended_unless_ready(entry: Entry, child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever ends the waiting before the server is ready ends the server."""
     try:
-        wait()
+        yield
     except KeyboardInterrupt:
         stop(entry, now=True)
+        child.wait()
         raise Interrupted(f"{entry.name} was still starting and has been stopped") from None
     except BaseException as error:
         stop(entry, now=True)
+        child.wait()
         _note(entry, {"name": entry.name, "state": "failed", "detail": str(error)})
         raise
 

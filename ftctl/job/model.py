@@ -6,15 +6,13 @@ is not a local directory stays a Hub id. None means "not set": the plan derives 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
+from ftctl.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,8 @@ class Dataset:
 
     path: Path
     format: str = "auto"
-    columns: Mapping[str, str] = field(default_factory=_nothing)
-    tags: Mapping[str, str] = field(default_factory=_nothing)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
     max_samples: int | None = None
     weight: float | None = None
 
@@ -124,7 +122,7 @@ class Train:
     quantization: Quantization | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     engine_python: Path | None = None
-    native: Mapping[str, Any] = field(default_factory=_nothing)
+    native: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ class Deploy:
     log_requests: bool = False
     ready_timeout: float = 600.0  # seconds
     engine_python: Path | None = None
-    native: Mapping[str, Any] = field(default_factory=_nothing)
+    native: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,6 +183,21 @@ class Job:
     source: str
     overrides: tuple[str, ...] = ()
     places: Mapping[str, tuple[int, int]] = field(
-        default_factory=_nothing
+        default_factory=dict
     )  # dotted key → line, column in `file`, from 1
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set
+    shown: str = ""  # the file as the user named it, for messages
+
+
+def problem_at(job: Job, key: str, message: str, remedy: str = "") -> Problem:
+    """A problem with a dotted key of a loaded job, at the key's place or at the nearest above it."""
+    if key not in job.places:
+        for override in reversed(job.overrides):
+            name = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.partition("=")[0].strip())
+            if key == name or key.startswith((f"{name}.", f"{name}[")):
+                return Problem(f"--set {override}", 0, 0, key, message, remedy)
+    above = key
+    while above and above not in job.places:
+        above = above[: max(above.rfind("."), above.rfind("["), 0)]
+    line, column = job.places.get(above, (0, 0))
+    return Problem(job.shown or str(job.file), line, column, key, message, remedy)

@@ -116,6 +116,8 @@ class TerminalView:
         elif event.kind == "begin":
             self._update(total=event.data.get("total_steps"))
             self._print(event)
+        elif event.kind == "deployment" and event.data.get("state") == "starting":
+            self._figures.plain = str(event.data.get("detail") or "")
         else:
             self._print(event)
 

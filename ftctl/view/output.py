@@ -30,7 +30,9 @@ def emit(
     else:
         from rich.console import Console
 
-        Console().print(text)
+        console = Console()
+        # A pipe has no width: what is cut or folded for 80 columns could not be searched.
+        console.print(text, width=None if console.is_terminal else 1000)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

@@ -86,6 +86,11 @@ def _evaluation(data: Mapping[str, Any]) -> str:
     return f"evaluation at step {data.get('step', 0)}: " + ", ".join(shown)
 
 
+def _deployment(data: Mapping[str, Any]) -> str:
+    more = data.get("url") if data.get("state") != "starting" else data.get("detail")
+    return "  ".join(str(part) for part in (f"{data.get('name', '')}: {data.get('state', '')}", more) if part)
+
+
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "begin": _begin,
     "step": _step,
@@ -96,9 +101,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stopped": lambda data: f"stopped at step {data.get('step', 0)}",
     "warning": lambda data: f"warning: {data.get('message', '')}",
     "artifact": lambda data: f"verified {data.get('kind', '')}: {data.get('path', '')}",
-    "deployment": lambda data: (
-        f"{data.get('name', '')}: {data.get('state', '')}  {data.get('url') or ''}".rstrip()
-    ),
+    "deployment": _deployment,
 }
 
 

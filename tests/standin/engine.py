@@ -15,12 +15,12 @@ import sys
 import time
 
 
-def emit(kind, **fields):
+def emit(kind: str, **fields: object) -> None:
     with open("progress.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps({"time": time.time(), "event": kind, **fields}) + "\n")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--pause", type=float, default=0.02)

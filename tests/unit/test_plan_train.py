@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ftctl.errors import Missing, UsageError
 from ftctl.job.model import Data, Dataset, Model, Resources, Train
 from ftctl.plan.batch import Batch, NoFit, split
 from ftctl.plan.devices import choose_devices
-from tests.plans import A100, V100, Path, decide, facts, job, machine
+from tests.plans import A100, V100, decide, facts, job, machine
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,16 @@ def test_samples_stand_in_for_tokens_and_missing_figures_are_left_out() -> None:
         ),
         ("warning", {"message": "[odd] rows"}, "warning: [odd] rows"),
         ("deployment", {"name": "demo", "state": "healthy", "url": None}, "demo: healthy"),
+        (
+            "deployment",
+            {"name": "demo", "state": "ready", "url": "http://x", "detail": "up"},
+            "demo: ready  http://x",
+        ),
+        (
+            "deployment",
+            {"name": "demo", "state": "starting", "detail": "importing"},
+            "demo: starting  importing",
+        ),
     ],
 )
 def test_each_kind_has_its_sentence(kind: str, data: dict[str, object], shown: str) -> None:

@@ -1,0 +1,105 @@
+"""Engine arguments that a `native:` block must leave alone, and the job's own keys for the same thing.
+
+Source of the names: llamafactory 0.9.5 `hparams`, transformers 5.6.0 `TrainingArguments`, vllm 0.32.0
+`--help`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ftctl.job.node import lookup
+
+# ftctl decides these from the job and the run; the value is the job's key for it, or "".
+OWNED: Mapping[str, Mapping[str, str]] = {
+    "train": {
+        "output_dir": "", "dataset": "data.train", "dataset_dir": "data.train", "eval_dataset": "data.eval",
+        "val_size": "data.eval", "do_train": "", "do_eval": "data.eval", "do_predict": "",
+        "stage": "train.task", "finetuning_type": "train.method", "model_name_or_path": "model",
+        "resume_from_checkpoint": "", "overwrite_output_dir": "", "use_cpu": "resources.gpus",
+        "no_cuda": "resources.gpus", "export_dir": "", "api_key": "",
+    },
+    "deploy": {
+        "model": "model", "host": "deploy.host", "port": "deploy.port", "api_key": "deploy.api_key",
+        "served_model_name": "deploy.name", "uds": "", "middleware": "", "enable_lora": "deploy.adapter",
+        "lora_modules": "deploy.adapter", "max_lora_rank": "deploy.adapter", "config": "", "headless": "",
+    },
+}  # fmt: skip
+
+# These may be set natively, unless the job's own key for the same thing is written as well.
+SAME: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "train": {
+        "learning_rate": ("train.learning_rate",), "num_train_epochs": ("train.epochs",),
+        "max_steps": ("train.max_steps",), "cutoff_len": ("train.max_length",),
+        "per_device_train_batch_size": ("train.micro_batch_size", "train.batch_size"),
+        "gradient_accumulation_steps": ("train.batch_size",), "packing": ("train.packing",),
+        "neat_packing": ("train.packing",), "lr_scheduler_type": ("train.scheduler",),
+        "warmup_ratio": ("train.warmup",), "warmup_steps": ("train.warmup",),
+        "weight_decay": ("train.weight_decay",), "max_grad_norm": ("train.max_grad_norm",),
+        "optim": ("train.optimizer",), "seed": ("train.seed",), "bf16": ("train.precision",),
+        "fp16": ("train.precision",), "pure_bf16": ("train.precision",), "flash_attn": ("train.attention",),
+        "enable_liger_kernel": ("train.kernels",), "use_unsloth": ("train.kernels",),
+        "gradient_checkpointing": ("train.gradient_checkpointing",),
+        "disable_gradient_checkpointing": ("train.gradient_checkpointing",),
+        "eval_steps": ("train.eval_every",), "eval_strategy": ("train.eval_every",),
+        "logging_steps": ("train.log_every",), "save_steps": ("train.checkpoints.every",),
+        "save_strategy": ("train.checkpoints.every",), "save_total_limit": ("train.checkpoints.keep",),
+        "save_only_model": ("train.checkpoints.weights_only",), "lora_rank": ("train.lora.rank",),
+        "lora_alpha": ("train.lora.alpha",), "lora_dropout": ("train.lora.dropout",),
+        "lora_target": ("train.lora.targets",), "use_rslora": ("train.lora.rslora",),
+        "use_dora": ("train.lora.dora",), "freeze_trainable_layers": ("train.freeze.layers",),
+        "freeze_trainable_modules": ("train.freeze.modules",),
+        "freeze_extra_modules": ("train.freeze.extra",),
+        "quantization_bit": ("train.quantization",), "quantization_method": ("train.quantization.method",),
+        "quantization_type": ("train.quantization.type",),
+        "double_quantization": ("train.quantization.double",), "template": ("model.template",),
+        "model_revision": ("model.revision",), "trust_remote_code": ("model.trust_remote_code",),
+        "use_modelscope_hub": ("model.hub",), "mix_strategy": ("data.mix",),
+        "preprocessing_num_workers": ("data.workers",),
+    },
+    "deploy": {
+        "max_model_len": ("deploy.max_length",), "dtype": ("deploy.dtype",),
+        "tensor_parallel_size": ("deploy.tensor_parallel",),
+        "pipeline_parallel_size": ("deploy.pipeline_parallel",),
+        "data_parallel_size": ("deploy.data_parallel",),
+        "gpu_memory_utilization": ("deploy.gpu_memory_share",),
+        "kv_cache_memory_bytes": ("deploy.kv_cache_memory",), "kv_cache_dtype": ("deploy.kv_cache_dtype",),
+        "quantization": ("deploy.quantization",), "max_num_seqs": ("deploy.max_concurrency",),
+        "enable_prefix_caching": ("deploy.prefix_caching",), "tool_call_parser": ("deploy.tool_parser",),
+        "reasoning_parser": ("deploy.reasoning_parser",), "enable_log_requests": ("deploy.log_requests",),
+        "trust_remote_code": ("model.trust_remote_code",), "revision": ("model.revision",),
+    },
+}  # fmt: skip
+
+_SECRET = re.compile(r"(?:^|_)(?:token|password|secret|api_key|auth_key)$")
+
+
+def conflicts(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Native arguments that cannot stand: path, message and remedy of each."""
+    for block in ("train", "deploy"):
+        native = lookup(document, (block, "native"))
+        for argument in native if isinstance(native, Mapping) else ():
+            name = argument.lstrip("-").replace("-", "_")
+            if said := _conflict(document, block, name):
+                yield (block, "native", argument), *said
+
+
+def _conflict(document: Mapping[str, Any], block: str, name: str) -> tuple[str, str] | None:
+    if name in OWNED[block]:
+        key = OWNED[block][name]
+        return "is set by ftctl itself", f"remove it and set {key}" if key else "remove it"
+    if _SECRET.search(name):
+        return (
+            "is a secret, and a run keeps what native says",
+            "set the engine's environment variable instead",
+        )
+    for key in SAME[block].get(name, ()):
+        if _written(document, key):
+            return f"native.{name} and {key} are both set", "remove one"
+    return None
+
+
+def _written(document: Mapping[str, Any], key: str) -> bool:
+    return lookup(document, key.split(".")) is not None

@@ -1,0 +1,148 @@
+"""A checked document to one frozen Job: short forms made long, paths made absolute, defaults filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftctl.job import model
+from ftctl.job.model import Data, Dataset, Deploy, Model, Resources, Train
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(i?))?B")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where relative paths start, where `~` is, and whether a path is a folder there."""
+
+    base: Path
+    home: Path
+    is_dir: Callable[[Path], bool]
+
+    def path(self, written: str) -> Path:
+        """The absolute path of what was written."""
+        if written == "~" or written.startswith("~/"):
+            return self.home / written[2:]
+        return self.base / written
+
+
+def model_of(value: str | Mapping[str, Any], folder: Folder) -> Model:
+    """A model is local when it looks like a path, or when a folder of that name is there."""
+    fields = {"path": value} if isinstance(value, str) else dict(value)
+    written = fields.pop("path")
+    place = folder.path(written)
+    local = written.startswith((".", "/", "~")) or folder.is_dir(place)
+    return Model(path=str(place) if local else written, local=local, **_set(fields))
+
+
+def data_of(value: Mapping[str, Any], folder: Folder) -> Data:
+    """`eval` as a number is a share or a count; as anything else it is files."""
+    rows: Any = value.get("eval")
+    counted = isinstance(rows, (int, float)) and not isinstance(rows, bool)
+    share = (int(rows) if rows >= 1 else rows) if counted else None
+    rest = _set({key: value[key] for key in ("mix", "workers") if key in value})
+    return Data(
+        train=datasets_of(value.get("train"), folder),
+        eval=() if counted else datasets_of(rows, folder),
+        eval_share=share,
+        **rest,
+    )
+
+
+def datasets_of(value: Any, folder: Folder) -> tuple[Dataset, ...]:
+    """A path, a mapping, or a list of these, as datasets."""
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    found = []
+    for item in items:
+        fields = {"path": item} if isinstance(item, str) else dict(item)
+        path = folder.path(fields.pop("path"))
+        found.append(Dataset(path=path, **_set(fields)))
+    return tuple(found)
+
+
+def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
+    """The training block with its defaults."""
+    fields = _set(value)
+    packing = fields.pop("packing", None)
+    fields["packing"] = "plain" if packing is True else packing or None
+    if "quantization" in fields:
+        bits = fields["quantization"]
+        full = {"bits": bits} if not isinstance(bits, Mapping) else bits
+        fields["quantization"] = model.Quantization(**full)
+    for name, kind in (("lora", model.Lora), ("freeze", model.Freeze)):
+        if name in fields:
+            fields[name] = kind(**_set(fields[name]))
+    if "checkpoints" in fields:
+        # `keep: null` means all of them, so null is kept here.
+        fields["checkpoints"] = model.Checkpoints(**_frozen(fields["checkpoints"]))
+    for name in ("epochs", "weight_decay", "max_grad_norm"):
+        if name in fields:
+            fields[name] = float(fields[name])
+    if fields.get("warmup", 0) >= 1:
+        fields["warmup"] = int(fields["warmup"])
+    return Train(**_interpreter(fields, folder))
+
+
+def resources_of(value: Mapping[str, Any]) -> Resources:
+    """The resources block with its defaults."""
+    return Resources(**_set({key: item for key, item in value.items() if key != "max_restarts"}))
+
+
+def deploy_of(value: Mapping[str, Any], folder: Folder) -> Deploy:
+    """The deployment block with its defaults; sizes in bytes."""
+    fields = _set(value)
+    if "kv_cache_memory" in fields:
+        fields["kv_cache_memory"] = size_of(fields["kv_cache_memory"])
+    if "ready_timeout" in fields:
+        fields["ready_timeout"] = float(fields["ready_timeout"])
+    return Deploy(**_interpreter(fields, folder))
+
+
+def size_of(value: int | str) -> int:
+    """A size in bytes: `64MiB` is 64 × 1024², `64MB` 64 × 1000²."""
+    if not isinstance(value, str):
+        return int(value)
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(value)
+    number, prefix, binary = match.groups()
+    power = " KMGT".index(prefix) if prefix else 0
+    return int(float(number) * (1024 if binary else 1000) ** power)
+
+
+def _interpreter(fields: dict[str, Any], folder: Folder) -> dict[str, Any]:
+    if "engine_python" in fields:
+        fields["engine_python"] = folder.path(fields["engine_python"])
+    return fields
+
+
+def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are set, their values frozen: null means not set."""
+    return {key: value for key, value in _frozen(fields).items() if value is not None}
+
+
+def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _freeze(value, native=key == "native") for key, value in fields.items()}
+
+
+def _freeze(value: Any, *, native: bool = False) -> Any:
+    """Lists to tuples; lists inside native stay, for they are written out again."""
+    if isinstance(value, Mapping):
+        return {key: _freeze(item, native=native) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_freeze(item, native=native) for item in value] if native else tuple(map(_freeze, value))
+    return value
+
+
+_HUB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)?")
+
+
+def hub_fault(written: str) -> tuple[str, str] | None:
+    """What is wrong with a Hub id, and the way out; the form is huggingface_hub's `validate_repo_id`."""
+    wrong = not _HUB_ID.fullmatch(written) or "--" in written or ".." in written or len(written) > 96
+    if not wrong and not written.endswith((".git", ".", "-")):
+        return None
+    return f'"{written}" is neither a folder nor a Hub id', "write owner/name, or begin a folder with ./"

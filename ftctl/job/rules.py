@@ -1,0 +1,188 @@
+"""Rules between keys, which a schema of single keys cannot say: one table, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftctl.job.native import conflicts
+from ftctl.job.node import Path, lookup
+
+Said = tuple[str, str]
+Broken = Iterator[tuple[Path, Said]]
+
+
+@dataclass(frozen=True)
+class View:
+    """A document without the values that are known to be wrong: no rule speaks about those again."""
+
+    document: Mapping[str, Any]
+    bad: tuple[Path, ...]
+
+    def get(self, key: str) -> Any:
+        """The value of a dotted key; None where it is not set or is wrong."""
+        path = tuple(key.split("."))
+        if any(path[: len(wrong)] == wrong for wrong in self.bad):
+            return None
+        return lookup(self.document, path)
+
+    def has(self, key: str) -> bool:
+        """Whether the key is written at all, right or wrong."""
+        return lookup(self.document, key.split(".")) is not None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule: what it asks for, and the function that finds where it is broken."""
+
+    name: str
+    says: str
+    find: Callable[[View], Broken]
+
+
+def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[Path, Said]]:
+    """Every broken rule: the path to point at, and message and remedy."""
+    view = View(document, bad)
+    for rule in RULES:
+        yield from rule.find(view)
+
+
+def _something_to_do(job: View) -> Broken:
+    blocks = ("train", "deploy", "evaluate")
+    if not any(job.has(block) for block in blocks) and not any(
+        path[:1] in {(b,) for b in blocks} for path in job.bad
+    ):
+        yield (), ("the job has neither train nor deploy", "add `train: {}` or `deploy: {}`")
+
+
+def _train_needs_data(job: View) -> Broken:
+    wrong = any(path[:1] == ("data",) for path in job.bad)
+    if job.has("train") and not job.has("data.train") and not wrong:
+        yield (
+            ("data", "train"),
+            ("is missing, and the job has train", "write for example data: {train: data/train.jsonl}"),
+        )
+
+
+def _evaluation_needs_rows(job: View) -> Broken:
+    if job.get("train.eval_every") is not None and not job.has("data.eval"):
+        yield (
+            ("train", "eval_every"),
+            ("there are no rows to evaluate with", "set data.eval, for example to 0.05"),
+        )
+
+
+def _method(job: View) -> str:
+    return str(job.get("train.method") or "lora")
+
+
+def _method_blocks(job: View) -> Broken:
+    for block in ("lora", "freeze"):
+        known = not any(path == ("train", "method") for path in job.bad)
+        if job.get(f"train.{block}") and known and _method(job) != block:
+            said = f"is set, and train.method is {_method(job)}"
+            yield ("train", block), (said, f"remove it, or write method: {block}")
+
+
+def _quantization(job: View) -> Broken:
+    value = job.get("train.quantization")
+    if value is None:
+        return
+    full = value if isinstance(value, Mapping) else {"bits": value}
+    method, bits = full.get("method", "bnb"), full.get("bits")
+    if _method(job) in ("full", "freeze"):
+        said = f"needs method lora, and train.method is {_method(job)}"
+        yield ("train", "quantization"), (said, "write method: lora, or remove it")
+    fits = {"bnb": (4, 8), "eetq": (8,)}.get(method, (2, 3, 4, 5, 6, 8))
+    if isinstance(value, Mapping) and bits is not None and bits not in fits:
+        listed = " or ".join(map(str, fits))
+        yield (
+            ("train", "quantization", "bits"),
+            (f"is {bits}, and {method} takes {listed}", f"write {fits[0]}"),
+        )
+    if job.get("train.lora.dora"):
+        yield ("train", "lora", "dora"), ("does not work with quantization", "remove one of the two")
+
+
+def _weights(job: View) -> Broken:
+    files = job.get("data.train")
+    mix = job.get("data.mix") or "concat"
+    if not isinstance(files, list):
+        if mix != "concat" and job.has("data.train"):
+            yield (
+                ("data", "mix"),
+                (f"is {mix}, and there is one file", "remove it, or add files to data.train"),
+            )
+        return
+    weighted = [
+        i for i, item in enumerate(files) if isinstance(item, Mapping) and item.get("weight") is not None
+    ]
+    if weighted and mix == "concat":
+        message = "has an effect only when files are interleaved"
+        yield (
+            ("data", "train", weighted[0], "weight"),
+            (message, "set data.mix to interleave_under or interleave_over"),
+        )
+    elif weighted and len(weighted) < len(files):
+        without = next(i for i in range(len(files)) if i not in weighted)
+        yield (
+            ("data", "train", without),
+            ("has no weight, and other files have one", "give every file a weight"),
+        )
+
+
+def _batch(job: View) -> Broken:
+    whole, micro = job.get("train.batch_size"), job.get("train.micro_batch_size")
+    if isinstance(whole, int) and isinstance(micro, int) and micro and whole % micro:
+        near = sorted({max(micro, whole // micro * micro), (whole // micro + 1) * micro})
+        message = f"is {whole}, no multiple of micro_batch_size {micro}"
+        yield ("train", "batch_size"), (message, f"the nearest that fit are {' and '.join(map(str, near))}")
+
+
+def _cpu(job: View) -> Broken:
+    if job.get("resources.gpus") != 0 or isinstance(job.get("resources.gpus"), bool):
+        return
+    for key, values in (("precision", ("fp16",)), ("attention", ("fa2",))):
+        value = job.get(f"train.{key}")
+        if value in values:
+            yield ("train", key), (f"is {value}, which needs a GPU, and resources.gpus is 0", "remove it")
+    if job.get("train.kernels"):
+        yield ("train", "kernels"), ("need a GPU, and resources.gpus is 0", "remove them")
+
+
+def _adapter(job: View) -> Broken:
+    if job.get("deploy.adapter") == "attach" and job.has("train") and _method(job) != "lora":
+        said = f"is attach, and train.method {_method(job)} makes no adapter"
+        yield ("deploy", "adapter"), (said, "remove it, or write method: lora")
+
+
+LOOPBACK = ("127.", "localhost", "::1")
+
+
+def _open_address(job: View) -> Broken:
+    host = job.get("deploy.host")
+    if isinstance(host, str) and not host.startswith(LOOPBACK) and not job.has("deploy.api_key"):
+        message = f"{host} is reachable from other machines, and there is no api_key"
+        yield ("deploy", "host"), (message, "write api_key: ${env:NAME}, or remove host")
+
+
+def _native(job: View) -> Broken:
+    for path, message, remedy in conflicts(job.document):
+        yield path, (message, remedy)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("something-to-do", "A job has `train`, `deploy` or both.", _something_to_do),
+    Rule("train-needs-data", "`train` needs `data.train`.", _train_needs_data),
+    Rule("evaluation-needs-rows", "`train.eval_every` needs `data.eval`.", _evaluation_needs_rows),
+    Rule("method-blocks", "`train.lora` and `train.freeze` go with the method of that name.", _method_blocks),
+    Rule("quantization", "`train.quantization` needs method lora, bits that its method takes, and no DoRA.",
+         _quantization),
+    Rule("weights", "Weights need `data.mix: interleave_…` and stand on every file or on none.", _weights),
+    Rule("batch", "`train.batch_size` is a multiple of `train.micro_batch_size`.", _batch),
+    Rule("cpu", "With `resources.gpus: 0` nothing is asked for that needs a GPU.", _cpu),
+    Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
+    Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
+    Rule("native", "`native` leaves alone what ftctl sets, repeats no key, and holds no secret.", _native),
+)  # fmt: skip

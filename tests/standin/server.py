@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""A stand-in server for the fault tests: called as vLLM is, it writes a log and fails on demand.
+
+It is started in place of an engine's interpreter; `--stand-in WORD` (the job's native block) says how it
+behaves: die, kv (dies of a small cache), deaf (never listens), other-name, broken (500 to a completion),
+stubborn (it and its child ignore SIGTERM), quick (none of these).
+"""
+
+import argparse
+import http.server
+import importlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+KV = """(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] EngineCore failed to start.
+(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] ValueError: To serve one request of 512 tokens, 1.0 GiB \
+KV cache is needed, and the estimated maximum model length is 384. Try increasing it.
+RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"""
+
+
+def options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-m")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--host")
+    parser.add_argument("--served-model-name")
+    parser.add_argument("--middleware")
+    parser.add_argument("--stand-in", default="quick")
+    return parser.parse_known_args()[0]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    settings = None
+
+    def answer(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def allowed(self):
+        if (
+            self.path == "/health"
+            or self.headers.get("Authorization") == "Bearer " + os.environ["FTCTL_DEPLOYMENT_KEY"]
+        ):
+            return True
+        self.answer(401, {"error": {"message": "no key"}})
+        return False
+
+    def do_GET(self):
+        if self.allowed():
+            name = "another" if self.settings.stand_in == "other-name" else self.settings.served_model_name
+            self.answer(200, {"data": [{"id": name}]})
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.allowed():
+            return
+        if self.settings.stand_in == "broken":
+            self.answer(500, {"error": {"message": "EngineCore encountered an issue"}})
+        elif body.get("stream"):
+            self.send_response(200)
+            self.end_headers()
+            said = [message["content"] for message in body["messages"]]
+            for word in ("heard: ", *said):
+                chunk = {"choices": [{"delta": {"content": word}}]}
+                self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+            if "break off" not in said:
+                self.wfile.write(b"data: [DONE]\n\n")
+        else:
+            self.answer(200, {"choices": [{"text": "!"}]})
+
+    def log_message(self, *args):
+        pass
+
+
+def main():
+    settings = options()
+    importlib.import_module(settings.middleware.rpartition(".")[0])
+    print("INFO 11-21 09:00:00 [api.py:1] non-default args: {}", flush=True)
+    if settings.stand_in == "die":
+        sys.exit("ValueError: something that no table knows")
+    if settings.stand_in == "kv":
+        sys.exit(KV)
+    if settings.stand_in == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    pathlib.Path("child.pid").write_text(str(child.pid))
+    if settings.stand_in == "deaf":
+        time.sleep(300)
+    Handler.settings = settings
+    with http.server.ThreadingHTTPServer((settings.host, settings.port), Handler) as server:
+        server.serve_forever(poll_interval=0.05)
+
+
+main()
