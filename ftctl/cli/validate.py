@@ -55,8 +55,11 @@ def validate(
 def _checked(file: Path, overrides: tuple[str, ...]) -> Job:
     """The job in `file`, with every check that needs no engine and no GPU."""
     from ftctl.job.load import load
+    from ftctl.prepare import prepare
 
-    return load(file, overrides)
+    job = load(file, overrides)
+    prepare(job, anywhere=True)
+    return job
 
 
 def _summary(job: Job) -> str:
