@@ -11,12 +11,11 @@ from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError
 from ftctl.facts.datasets import scan
 from ftctl.facts.machine import machine_facts
-from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, MachineFacts, ModelFacts
+from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.job.model import Dataset, Deploy, Job
+from ftctl.job.model import Dataset, Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
-from ftctl.job.model import problem_at as problem
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
@@ -24,13 +23,18 @@ from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
 
 
-def prepare(job: Job, *, environ: Mapping[str, str] = os.environ, runs: Path | None = None) -> Plan:
+def prepare(
+    job: Job, *, environ: Mapping[str, str] = os.environ, runs: Path | None = None, anywhere: bool = False
+) -> Plan:
     """Everything that `train` would do with this job, decided.
 
-    Raises JobError with every problem of the job, its data and its model; Missing where a GPU asked for
-    is not there.
+    With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
+    checked on a machine that will not run it. Raises JobError with every problem of the job, its data
+    and its model; Missing where a GPU asked for is not there.
     """
     machine = machine_facts(runs or Path.cwd(), environ)
+    if anywhere:
+        machine = with_gpus(machine, job)
     found: list[Problem] = []
     model = _model(job, found)
     train_data = _data(job.data.train if job.data else (), found)
@@ -64,7 +68,7 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
             trust_remote_code=job.model.trust_remote_code,
         )
     except UsageError as error:
-        found.append(problem(job, "deploy", error.message, error.remedy))
+        found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
     return replace(plan, serve=serve, choices=plan.choices + choices)
 
@@ -93,7 +97,7 @@ def _model(job: Job, found: list[Problem]) -> ModelFacts:
     try:
         return model_facts(Path(job.model.path))
     except FtctlError as error:
-        found.append(problem(job, "model", error.message, error.remedy))
+        found.append(problem_at(job, "model", error.message, error.remedy))
         return ModelFacts(job.model.path, local=True)
 
 
@@ -126,8 +130,22 @@ def _engines(
     except Missing:
         raise
     except FtctlError as error:
-        found.append(problem(job, "train.engine_python", error.message, error.remedy))
+        found.append(problem_at(job, "train.engine_python", error.message, error.remedy))
     return trainer, server
+
+
+def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
+    """The machine with every GPU that the job names, of no particular kind."""
+    wanted = 0
+    for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
+        if isinstance(asked, int):
+            wanted = max(wanted, asked)
+        elif isinstance(asked, tuple):
+            wanted = max(wanted, *(index + 1 for index in asked), 0)
+        elif asked == "all":
+            wanted = max(wanted, 1)
+    gpus = tuple(Gpu(index, "any", 0) for index in range(max(wanted, len(machine.gpus))))
+    return replace(machine, gpus=gpus, cuda_visible_devices=None)
 
 
 def variant(gpus: int | str | tuple[int, ...] | None, machine: MachineFacts) -> str:

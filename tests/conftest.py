@@ -200,9 +200,12 @@ def demo_job(model: Path, target: Path, **changes: Any) -> Path:
 
     `changes` replace whole blocks of the job; None takes one away.
     """
-    import yaml
+    from ftctl.job.node import values
+    from ftctl.job.yaml12 import compose
 
-    job = yaml.safe_load(DEMO_JOB.read_text())
+    node, problems = compose(DEMO_JOB.read_text(), str(DEMO_JOB))
+    assert node is not None and not problems
+    job: dict[str, Any] = values(node)
     job.pop("deploy", None)
     job["model"] = str(model)
     train = job["data"]["train"]

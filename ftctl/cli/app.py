@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from ftctl.cli import chat, deploy, doctor, engines, logs, plan, ps, render, runs, stop, train, version
+from ftctl.cli import (
+    chat,
+    deploy,
+    doctor,
+    engines,
+    init,
+    logs,
+    plan,
+    ps,
+    render,
+    runs,
+    stop,
+    train,
+    validate,
+    version,
+)
 
 app = typer.Typer(
     name="ftctl",
@@ -21,6 +36,8 @@ def root() -> None:
 
 
 for verb in (
+    init,
+    validate,
     plan,
     render,
     train,

@@ -52,13 +52,17 @@ def deploy(
 
     ftctl deploy job.yaml --json
     """
+    import os
     from dataclasses import replace
 
-    from ftctl.deployments.checks import check_artifact, check_name
+    from ftctl.deployments.checks import check_deploy, chosen_port
     from ftctl.deployments.start import start
     from ftctl.deployments.target import target_of
+    from ftctl.job.model import Deploy
     from ftctl.view.output import emit
 
+    if port is not None:
+        chosen_port(Deploy(port=port))
     found = target_of(target, tuple(overrides or ()))
     block = replace(
         found.deploy,
@@ -67,8 +71,7 @@ def deploy(
         engine_python=engine_python or found.deploy.engine_python,
     )
     found = replace(found, deploy=block, name=name or found.name)
-    check_name(found.name)
-    check_artifact(found.artifact)
+    check_deploy(block, found.name, os.environ)
     deployment = start(**_facts(found, install=not no_install), emit=_silent if as_json else _tell)
     data = {
         "name": deployment.name,

@@ -77,6 +77,16 @@ def check_name(name: str) -> None:
         )
 
 
+def check_deploy(deploy: Deploy, name: str, environ: Mapping[str, str]) -> None:
+    """What can be wrong with a deployment before there is anything to serve: name, port and key.
+
+    For a job that trains first: what would stop its server is said before the training, not after it.
+    """
+    check_name(name)
+    chosen_port(deploy)
+    chosen_key(deploy.api_key, environ)
+
+
 def chosen_port(deploy: Deploy) -> int:
     """The port asked for, or a free one. Raises Missing where the one asked for is taken, and by whom."""
     owners = {int(entry.deployment.url.rpartition(":")[2]): entry for entry in store.entries()}

@@ -34,11 +34,11 @@ def build(recipe: Recipe, work: Path, watch: Watch, environ: Mapping[str, str]) 
     """Build a complete, healthy, marked environment in `work`. Raises FtctlError."""
     engine, total = recipe.engine, len(recipe.packages)
     work.mkdir()
-    env = uv_environment(environ)
+    env = uv_environment(environ, recipe.packages)
     # Relocatable: its commands find their interpreter beside them, so that the rename does not break them.
     venv = ["venv", "--relocatable", "--allow-existing", "--no-project", "--python", engine.python, "."]
     _uv(venv, work, env, lambda _line: watch(Step("finding Python", 0, total)))
-    for requirements, options in _batches(recipe, work, environ):
+    for requirements, options in batches(recipe, work, environ):
         _install([*options, "--requirements", str(requirements)], recipe, work, env, watch)
     _finish(recipe, site_packages(work, engine.python))
     watch(Step("checking that it imports", total, total))
@@ -51,7 +51,7 @@ def build(recipe: Recipe, work: Path, watch: Watch, environ: Mapping[str, str]) 
     return built
 
 
-def _batches(recipe: Recipe, work: Path, environ: Mapping[str, str]) -> list[tuple[Path, list[str]]]:
+def batches(recipe: Recipe, work: Path, environ: Mapping[str, str]) -> list[tuple[Path, list[str]]]:
     """The requirement files to install, in order, with the options of each.
 
     torch's CPU wheel comes from a folder of wheels that the user named, else from PyTorch's own index,

@@ -12,11 +12,10 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 
 from ftctl import process
-from ftctl.engines.inventory import entries
+from ftctl.engines.inventory import DRIVER, entries
 from ftctl.engines.uv import uv_bin
 from ftctl.paths import engines_dir, state_dir
 
-DRIVER = Path("/proc/driver/nvidia/version")
 ROOM = 10 * 2**30  # bytes: the four CPU environments, once uv's cache is counted too
 
 

@@ -14,7 +14,7 @@ from ftctl.engines.locate import locate_built
 from ftctl.engines.lock import Recipe, locks_dir, read_recipe
 from ftctl.engines.scrap import exclusive, sweep, throw_away
 from ftctl.engines.table import Engine, find, variant_of
-from ftctl.errors import Missing
+from ftctl.errors import FtctlError, Interrupted, Missing
 from ftctl.facts.model import EngineFacts
 from ftctl.paths import engines_dir
 
@@ -41,7 +41,8 @@ def ensure(
     """An engine that is ready: found at once, or built now.
 
     `report` is given a sentence where the user should know something, `watch` every step of the build.
-    Raises Missing where it is not built and `install` is false, FtctlError where the build fails.
+    Raises Missing where it is not built and `install` is false, FtctlError where the build fails,
+    Interrupted at Ctrl-C.
     """
     order = Order(find(name), variant, locks_dir(), engines_dir(environ))
     return ensure_engine(order, install=install, report=report, watch=watch, environ=environ)
@@ -61,7 +62,14 @@ def ensure_engine(
     if read_marker(final) is None:
         if not install:
             raise not_installed(recipe)
-        _build_once(recipe, final, report, watch, environ)
+        try:
+            _build_once(recipe, final, report, watch, environ)
+        except OSError as error:
+            raise _cannot_write(recipe, order.root, error) from error
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"the installation of {recipe.title} was interrupted; nothing is left"
+            ) from None
     return locate_built(order.engine, order.variant, locks=order.locks, root=order.root)
 
 
@@ -69,6 +77,12 @@ def not_installed(recipe: Recipe) -> Missing:
     """The refusal where an environment is needed and not there."""
     command = f"ftctl engines install {recipe.engine.name} --variant {recipe.variant.name}"
     return Missing(f"{recipe.title} is not installed", f"install it with `{command}`")
+
+
+def _cannot_write(recipe: Recipe, root: Path, error: OSError) -> FtctlError:
+    """A disk that is full, or a folder that ftctl may not write into."""
+    remedy = "free some space or make it writable; FTCTL_HOME may name another place"
+    return FtctlError(f"cannot build {recipe.title} in {root}: {error.strerror or error}", remedy)
 
 
 def _build_once(

@@ -7,12 +7,14 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from ftctl import process
 from ftctl.errors import FtctlError
 
 # What would point uv at another environment, or keep byte code from being written.
 UNSET = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+EMPTY: Mapping[str, str] = MappingProxyType({})
 POLL = 0.1  # seconds between two looks at uv's log
 
 CAUSES = (
@@ -28,9 +30,19 @@ CAUSES = (
         "try again without UV_OFFLINE, once",
     ),
     (
+        "whl/cpu",
+        "torch's CPU wheel could not be fetched from PyTorch's own index",
+        "check the network or the proxy, or name a folder that holds that wheel in UV_FIND_LINKS",
+    ),
+    (
         "error sending request|Failed to fetch|dns error|Connect",
         "a package could not be fetched",
         "check the network or the proxy and try again; what was fetched is kept in uv's cache",
+    ),
+    (
+        "current platform",
+        "a package of the lock is not made for this machine",
+        "the locks are for Linux on x86-64; elsewhere set FTCTL_<ENGINE>_PYTHON to one of your own",
     ),
     (
         "No interpreter found",
@@ -55,16 +67,36 @@ def find_links(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def has_wheel(links: Sequence[str], package: str, version: str) -> bool:
     """Whether one of the local folders holds a wheel of exactly this version."""
-    stem = f"{package.replace('-', '_')}-{version}-"
-    return any(any(Path(link).glob(f"{stem}*.whl")) for link in links if Path(link).is_dir())
+    return any(_wheels(link, package, f"{version}-") for link in links)
 
 
-def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment uv runs in: the user's settings, less what would lead it astray."""
-    env = {name: value for name, value in environ.items() if name not in UNSET}
-    links = find_links(environ)
+def without_rivals(links: Sequence[str], packages: Mapping[str, str]) -> tuple[str, ...]:
+    """The links, less folders that hold another build of a locked package.
+
+    uv takes `torch-2.13.0+cpu` for `torch==2.13.0` and then fails on its hash (seen in uv 0.13.8).
+    """
+    plain = [(name, f"{version}+") for name, version in packages.items() if "+" not in version]
+    return tuple(link for link in links if not any(_wheels(link, *rival) for rival in plain))
+
+
+def _wheels(link: str, package: str, start: str) -> bool:
+    """Whether a local folder has a wheel of the package whose version starts so."""
+    folder, stem = Path(link), f"{package.replace('-', '_')}-{start}"
+    return folder.is_dir() and any(folder.glob(f"{stem}*.whl"))
+
+
+def uv_environment(environ: Mapping[str, str], packages: Mapping[str, str] = EMPTY) -> dict[str, str]:
+    """The environment uv runs in: the user's settings, pip's too, less what would lead it astray.
+
+    `packages` are those of the lock that is to be installed.
+    """
+    env = {name: value for name, value in environ.items() if name not in {*UNSET, "UV_FIND_LINKS"}}
+    links = without_rivals(find_links(environ), packages)
     if links:
         env["UV_FIND_LINKS"] = ",".join(links)
+    mirror = environ.get("PIP_INDEX_URL")
+    if mirror and not any(name in environ for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")):
+        env["UV_DEFAULT_INDEX"] = mirror
     return env
 
 

@@ -12,7 +12,7 @@ from ftctl import process
 from ftctl.facts.model import Gpu, MachineFacts
 
 DRIVER = (Path("/proc/driver/nvidia"), Path("/dev/dxg"))  # Linux, and Linux under Windows (WSL)
-QUERY = ("--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits")
+QUERY = ("--query-gpu=index,memory.total,compute_cap,name", "--format=csv,noheader,nounits")
 MIB = 1 << 20
 
 
@@ -48,15 +48,22 @@ def _gpus(environ: Mapping[str, str], driver: tuple[Path, ...]) -> tuple[tuple[G
 
 
 def parse_gpus(text: str) -> tuple[Gpu, ...]:
-    """The GPUs in nvidia-smi's CSV (index, name, MiB); a memory that it does not know is 0."""
+    """The GPUs in nvidia-smi's CSV (index, MiB, compute capability, name); a memory it does not know is 0."""
     gpus = []
     for line in text.splitlines():
-        index, _, rest = line.partition(",")
-        name, _, memory = rest.rpartition(",")
-        if index.strip().isdigit():
-            size = memory.strip()
-            gpus.append(Gpu(int(index), name.strip(), int(size) * MIB if size.isdigit() else 0))
+        cells = [cell.strip() for cell in line.split(",", 3)]
+        if len(cells) == 4 and cells[0].isdigit():
+            index, memory, capability, name = cells
+            size = int(memory) * MIB if memory.isdigit() else 0
+            gpus.append(Gpu(int(index), name, size, _number(capability)))
     return tuple(gpus)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _memory() -> int:

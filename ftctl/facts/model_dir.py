@@ -11,6 +11,7 @@ from ftctl.artifacts.safetensors import BrokenWeights, Tensor
 from ftctl.artifacts.weights import read_json, read_weights
 from ftctl.errors import UsageError
 from ftctl.facts.model import ModelFacts
+from ftctl.plan.kv_cache import kv_token_values
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.txt", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
@@ -64,6 +65,7 @@ def _facts(path: Path) -> ModelFacts:
         parameters=sum(tensor.count for tensor in tensors.values()),
         tied_embeddings=bool(config.get("tie_word_embeddings", "lm_head.weight" not in tensors)),
         has_chat_template=has_chat_template(path),
+        kv_token_values=kv_token_values(config),
     )
 
 

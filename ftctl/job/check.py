@@ -26,11 +26,21 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
         message = f"a job is a mapping of keys, this is {explain.describe(document)}"
         return (problem(root.place, (), message, "begin with name: and model:"),)
     not_yet, later_paths = later.refused(root, schema)
-    found = [*_not_finite(root), *_schema_problems(root, document, schema)]
-    kept = [(path, fault) for path, fault in found if not _under(path, later_paths)]
-    bad = (*later_paths, *(path for path, _ in kept))
+    infinite = dict(_not_finite(root))
+    wrong = [found for found in _schema_problems(root, document, schema) if found[0] not in infinite]
+    kept = [found for found in (*infinite.items(), *wrong) if not _under(found[0], later_paths)]
+    meant = {path for found in kept for path in _meant(*found)}
+    kept = [(path, fault) for path, fault in kept if path not in meant or fault.message != "is missing"]
+    bad = (*later_paths, *meant, *(path for path, _ in kept))
     ruled = [problem(value_place(root, path), path, *said) for path, said in rules.broken(document, bad)]
     return (*not_yet, *(fault for _, fault in kept), *ruled)
+
+
+def _meant(path: Path, fault: Problem) -> Iterator[Path]:
+    """The key that a misspelt one stands for: nothing else is said about it, as that it is missing."""
+    if fault.remedy.startswith("did you mean ") and " is not a key of " in fault.message:
+        name = fault.remedy.removeprefix("did you mean ").removesuffix("?")
+        yield tuple(name.split(".")) if "." in name else (*path[:-1], name)
 
 
 def _under(path: Path, paths: Iterable[Path]) -> bool:
@@ -64,7 +74,7 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
     for inner in error.context or ():
         if inner.schema_path[0] == index:
             # A form that is one word or size is explained together with the other forms.
-            fixed = inner.validator in ("enum", "const", "pattern") and not inner.path
+            fixed = inner.validator in ("enum", "const", "pattern", "minLength") and not inner.path
             yield from _faults(inner) if not fixed else _whole(error)
 
 

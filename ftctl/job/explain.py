@@ -69,10 +69,10 @@ def _key(error: Fault) -> str:
     return str(parts[-1]) if parts else "it"
 
 
-def _wanted(schema: Schema) -> str:
+def wanted(schema: Schema) -> str:
     """What a key takes, in words; null is left out, for it only says that a key is not set."""
-    if wanted := schema.get("x-ftctl-wanted"):
-        return str(wanted)
+    if "x-ftctl-wanted" in schema:
+        return str(schema["x-ftctl-wanted"])
     if "enum" in schema:
         return ", ".join(_usable(schema))
     return " or ".join(_NAMES[name] for name in sorted(types(schema) - {"null"}))
@@ -88,8 +88,8 @@ def _type(error: Fault) -> Said:
     accepted = types(schema)
     if value is None and accepted == {"object"}:
         return "is empty", "write {} for its defaults, or remove the key"
-    verb = "are" if _wanted(schema).startswith(("letters", "digits")) else "is"
-    return f"is {describe(value)}, {_wanted(schema)} {verb} wanted", _type_remedy(error, accepted)
+    said = f"wanted: {wanted(schema)}" if "x-ftctl-wanted" in schema else f"{wanted(schema)} is wanted"
+    return f"is {describe(value)}, {said}", _type_remedy(error, accepted)
 
 
 def _type_remedy(error: Fault, accepted: frozenset[str]) -> str:
@@ -101,9 +101,9 @@ def _type_remedy(error: Fault, accepted: frozenset[str]) -> str:
             return f"write {_YES_NO[value.lower()]} ({value} is text in YAML 1.2)"
         if "boolean" in accepted and isinstance(scalar(value.lower()), bool):
             return f"write {value.lower()} without quotes"
-        if "array" in accepted:
+        if "array" in accepted and value:
             return f"write [{value}]"
-    if "string" in accepted and not isinstance(value, (dict, list, type(None))):
+    elif "string" in accepted and not isinstance(value, (dict, list, type(None))):
         return f'write "{repr_yaml(value)}" in quotes'
     return example(_key(error), error.schema)
 
@@ -119,7 +119,7 @@ def _enum(error: Fault) -> Said:
 
 def _forms(error: Fault) -> Said:
     value, schema = error.instance, error.schema
-    message = f"is {describe(value)}, wanted: {_wanted(schema)}"
+    message = f"is {describe(value)}, wanted: {wanted(schema)}"
     words = [word for branch in schema["anyOf"] for word in _fixed(branch)]
     close = nearest(value, words) if isinstance(value, str) else None
     if close:
@@ -165,7 +165,7 @@ _EXPLAIN: Mapping[str, Callable[[Fault], Said]] = {
     "maximum": _bound("more than"),
     "exclusiveMinimum": _bound("not more than"),
     "exclusiveMaximum": _bound("not less than"),
-    "not": lambda error: (f"is {describe(error.instance)}", f"wanted: {_wanted(error.schema)}"),
+    "not": lambda error: (f"is {describe(error.instance)}", f"wanted: {wanted(error.schema)}"),
     "minLength": lambda error: ("is empty text", example(_key(error), error.schema)),
     "minItems": lambda error: ("is an empty list", "name at least one"),
     "maxItems": lambda error: (f"has {len(error.instance)} items", f"at most {error.limit}"),

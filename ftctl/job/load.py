@@ -61,6 +61,8 @@ def _read(path: Path, shown: str) -> str:
         message, remedy = "there is no such file", "write one with `ftctl init`"
     except IsADirectoryError:
         message, remedy = "this is a folder", "name the job file in it"
+    except ValueError:
+        message, remedy = "the file's name holds a NUL character", ""
     except OSError as error:
         message, remedy = f"the file cannot be read: {error.strerror}", ""
     else:

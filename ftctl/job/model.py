@@ -6,6 +6,7 @@ is not a local directory stays a Hub id. None means "not set": the plan derives 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,11 +191,13 @@ class Job:
 
 def problem_at(job: Job, key: str, message: str, remedy: str = "") -> Problem:
     """A problem with a dotted key of a loaded job, at the key's place or at the nearest above it."""
-    file, above = job.shown or str(job.file), key
+    if key not in job.places:
+        for override in reversed(job.overrides):
+            name = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.partition("=")[0].strip())
+            if key == name or key.startswith((f"{name}.", f"{name}[")):
+                return Problem(f"--set {override}", 0, 0, key, message, remedy)
+    above = key
     while above and above not in job.places:
         above = above[: max(above.rfind("."), above.rfind("["), 0)]
-    set_by = [text for text in job.overrides if text.partition("=")[0].strip() == key]
-    if set_by:
-        return Problem(f"--set {set_by[-1]}", 0, 0, key, message, remedy)
     line, column = job.places.get(above, (0, 0))
-    return Problem(file, line, column, key, message, remedy)
+    return Problem(job.shown or str(job.file), line, column, key, message, remedy)

@@ -67,7 +67,7 @@ def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
 
 
 def place_of(root: Node, path: Sequence[str | int]) -> Place:
-    """The place of a key, or of an item where `path` ends in an index; of what is above where it is missing."""
+    """The place of a key or of a list's item; of what is above it where it is missing."""
     node, place = root, root.place
     for part in path:
         if isinstance(node.value, dict) and part in node.value:
@@ -88,7 +88,7 @@ def value_place(root: Node, path: Sequence[str | int]) -> Place:
             isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
         ):
             return place_of(root, path)
-        node = node.value[part]
+        node = node.value[part]  # type: ignore[index] # an index where the value is a list, seen above
     return place_of(root, path) if isinstance(node.value, (dict, list)) else node.place
 
 
@@ -112,4 +112,13 @@ def lookup(document: Any, path: Sequence[str | int]) -> Any:
 
 def problem(place: Place, path: Sequence[str | int], message: str, remedy: str = "") -> Problem:
     """A problem with the key at `path`, in `place`."""
-    return Problem(place.source, place.line, place.column, dotted(path), message, remedy)
+    return Problem(
+        place.source, place.line, place.column, _shown(dotted(path)), _shown(message), _shown(remedy)
+    )
+
+
+def _shown(text: str) -> str:
+    """The text without characters that would move the cursor or colour a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

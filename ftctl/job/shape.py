@@ -71,14 +71,15 @@ def form(schema: Schema, value: Any) -> Schema | None:
 
 def step(schema: Schema | None, part: str | int, value: Any) -> Schema | None:
     """The schema of one key or item below `value`; None where the schema knows none."""
-    chosen = form(schema, value) if schema is not None else None
-    if chosen is None:
+    if schema is None:
         return None
-    if isinstance(part, int):
-        items: Schema | None = chosen.get("items")
-        return items
-    found: Schema | None = chosen.get("properties", {}).get(part)
-    return found
+    chosen = form(schema, value) if isinstance(value, (dict, list)) else None
+    # A short form has no keys of its own: what is asked for is a key of the long one.
+    forms = (chosen,) if chosen is not None else schema.get("anyOf", (schema,))
+    below = (
+        one.get("items") if isinstance(part, int) else one.get("properties", {}).get(part) for one in forms
+    )
+    return next((found for found in below if found is not None), None)
 
 
 def at(schema: Schema, document: Any, path: Sequence[str | int]) -> Schema | None:

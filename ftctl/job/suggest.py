@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ftctl.job.node import Path
 from ftctl.job.shape import Schema, levels
 
 ALSO = "x-ftctl-also"
+Level = tuple[tuple[str, ...], Mapping[str, Schema]]
 
 
 def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -21,25 +22,38 @@ def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
 def key_remedy(schema: Schema, path: Path, key: str, keys: Mapping[str, Schema]) -> str:
     """What to write in place of the unknown `key` at the level `path`, whose keys are `keys`."""
     here = tuple(str(part) for part in path if not isinstance(part, int))
-    if known := _known_as(key, keys):
-        return f"did you mean {known}?"
     elsewhere = [
         (level, names)
         for level, names in levels(schema)
         if tuple(p.removesuffix("[]") for p in level) != here
     ]
-    if exact := [_level(level) for level, names in elsewhere if key in names]:
-        return f"{key} belongs {_either(exact)}"
-    if close := nearest(key, keys, 0.7):
-        return f"did you mean {close}?"
-    for known, level in [
-        (_known_as(key, names) or nearest(key, names, 0.85), level) for level, names in elsewhere
-    ]:
-        if known:
-            return f"did you mean {'.'.join((*level, known))}?"
-    if here[:1] in (("train",), ("deploy",)) and len(here) == 1:
+    if meant := _meant(here, key, keys, elsewhere):
+        return meant
+    if here in (("train",), ("deploy",)):
         return f"an argument of the engine goes under {here[0]}.native"
     return f"the keys here are {', '.join(keys)}"
+
+
+def _meant(here: tuple[str, ...], key: str, keys: Mapping[str, Schema], elsewhere: list[Level]) -> str:
+    """The key that is meant: another tool's name for one, one of another level, or one that looks alike."""
+    known = _known_as(key, keys)
+    exact = [_level(level) for level, names in elsewhere if key in names]
+    if not known and exact:
+        return f"{key} belongs {' or '.join(dict.fromkeys(exact))}"
+    below = [(level, names) for level, names in elsewhere if here and level[: len(here)] == here]
+    found = (
+        known
+        or _first(below, lambda names: _known_as(key, names))
+        or nearest(key, keys, 0.7)
+        or _first(elsewhere, lambda names: _known_as(key, names) or nearest(key, names, 0.85))
+    )
+    return f"did you mean {found}?" if found else ""
+
+
+def _first(places: list[Level], name: Callable[[Mapping[str, Schema]], str | None]) -> str | None:
+    """The first dotted key that `name` finds in a level."""
+    found = (".".join((*level, known)) for level, names in places if (known := name(names)))
+    return next(found, None)
 
 
 def _known_as(key: str, keys: Mapping[str, Schema]) -> str | None:
@@ -56,7 +70,3 @@ def _fold(name: str) -> str:
 
 def _level(level: tuple[str, ...]) -> str:
     return f"in {'.'.join(level)}" if level else "at the top level"
-
-
-def _either(places: list[str]) -> str:
-    return " or ".join(dict.fromkeys(places))

@@ -55,10 +55,15 @@ def syntax(error: yaml.YAMLError, text: str, source: str) -> Problem:
     if "\t" in line[: len(line) - len(line.lstrip())]:
         place = Place(source, mark.line + 1, line.index("\t") + 1)
         return problem(place, (), "the line is indented with a tab", "YAML wants spaces")
+    if "'\\t'" in what:
+        place = Place(source, mark.line + 1, mark.column + 1)
+        return problem(place, (), "a tab stands where a value begins", "YAML wants spaces")
     begun = getattr(error, "context_mark", None)
     if begun is not None and begun.line != mark.line:
         what += f" ({error.context}, which begins in line {begun.line + 1})"  # type: ignore[attr-defined] # MarkedYAMLError has it
     remedy = "check the indentation and the quotes of this line and the one before"
+    if "${" in line:
+        remedy = 'between { } and [ ] a reference stands in quotes: "${env:NAME}"'
     place = Place(source, mark.line + 1, mark.column + 1)
     return problem(place, (), f"this is not YAML: {what}", remedy)
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from ftctl.errors import Problem
 from ftctl.facts.model import Facts, MachineFacts, ModelFacts
-from ftctl.job.model import Job, Train
+from ftctl.job.model import Job, Train, problem_at
 from ftctl.plan.batch import Batch, NoFit, split
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Choice, TrainPlan
-from ftctl.job.model import problem_at as problem
 
 # Usual starting points: adapters take about ten times the rate of whole weights (LLaMA-Factory's own
 # examples: 1.0e-4 for LoRA, 1.0e-5 for full-parameter SFT).
@@ -31,7 +30,7 @@ class Decisions:
         self.choices.append(Choice(key, str(value), reason))
 
     def refuse(self, key: str, message: str, remedy: str = "") -> None:
-        self.problems.append(problem(self.job, key, message, remedy))
+        self.problems.append(problem_at(self.job, key, message, remedy))
 
 
 def plan_train(

@@ -40,7 +40,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         r"No available memory for the cache blocks",
         "the weights leave no room for the KV cache",
-        "raise deploy.gpu_memory_share, or serve on more GPUs with deploy.tensor_parallel",
+        "raise deploy.kv_cache_memory (on a GPU gpu_memory_share), or use more GPUs with tensor_parallel",
     ),
     Fault(
         r"CUDA out of memory|OutOfMemoryError|[Cc]an't allocate memory|Cannot allocate memory|bad_alloc",

@@ -67,6 +67,13 @@ def members(name: str = "ft") -> tuple[int, ...]:
     return session_members(store.get(name).deployment.process.pid)
 
 
+def kill_leader(deployment: Deployment) -> None:
+    """Kill the server's first process and wait until it is dead; its children live on."""
+    os.kill(deployment.process.pid, signal.SIGKILL)
+    while deployment.process.pid in members():
+        time.sleep(0.02)
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -159,7 +166,7 @@ def test_a_name_in_use_is_refused_and_a_dead_ones_is_free(serve: Starter) -> Non
         serve()
     assert "ftctl stop ft" in caught.value.remedy
     child = int((Path(first.folder) / "child.pid").read_text())
-    os.kill(first.process.pid, signal.SIGKILL)
+    kill_leader(first)
     second = serve()
     assert second.process != first.process
     assert gone(child)
@@ -244,9 +251,7 @@ def test_stop_leaves_no_child(serve: Starter, how: str) -> None:
 def test_stop_ends_what_a_killed_leader_left(serve: Starter) -> None:
     deployment = serve()
     child = int((Path(deployment.folder) / "child.pid").read_text())
-    os.kill(deployment.process.pid, signal.SIGKILL)
-    while deployment.process.pid in members():
-        time.sleep(0.02)
+    kill_leader(deployment)
     assert store.state(store.get("ft")) == "dead"
     assert child in members()
     stop(store.get("ft"))

@@ -32,9 +32,9 @@ def test_without_a_driver_nothing_is_asked(tmp_path: Path) -> None:
 
 
 def test_gpus_are_listed(tmp_path: Path) -> None:
-    environ = _smi(tmp_path / "bin", "echo '0, NVIDIA H200, 143771'; echo '1, Odd, Name, [N/A]'")
+    environ = _smi(tmp_path / "bin", "echo '0, 143771, 9.0, NVIDIA H200'; echo '1, [N/A], [N/A], Odd, Name'")
     facts = machine_facts(tmp_path, {**environ, "CUDA_VISIBLE_DEVICES": "1"}, driver=(tmp_path,))
-    assert facts.gpus == (Gpu(0, "NVIDIA H200", 143771 * MIB), Gpu(1, "Odd, Name", 0))
+    assert facts.gpus == (Gpu(0, "NVIDIA H200", 143771 * MIB, 9.0), Gpu(1, "Odd, Name", 0))
     assert facts.cuda_visible_devices == "1"
 
 

@@ -1,0 +1,249 @@
+"""The main job with the real engines: train, serve, and get back word for word what was trained."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from ftctl.process import ProcessId, alive, session_members
+from ftctl.record import from_record
+from tests.conftest import DEMO, TRAIN_TIMEOUT, Cli, TrainedRun, demo_job
+
+pytestmark = pytest.mark.engine
+
+ROWS = [json.loads(line) for line in (DEMO / "ftctl-qa.jsonl").read_text().splitlines()]
+CPU_SERVER = {"engine": "vllm", "dtype": "float32", "max_length": 512, "kv_cache_memory": "64MiB"}
+LORA = {"rank": 32, "alpha": 64}
+
+
+def ask(place: dict[str, Any], question: str) -> str:
+    """The greedy answer of a deployment, over its API as any client would."""
+    key = Path(place["key_file"]).read_text().strip()
+    url = urlsplit(place["url"])
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
+    body = {
+        "model": place["model"],
+        "messages": [{"role": "user", "content": question}],
+        "temperature": 0,
+        "max_tokens": 96,
+    }
+    connection.request(
+        "POST",
+        "/v1/chat/completions",
+        json.dumps(body),
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    content: str = answer["choices"][0]["message"]["content"]
+    return content
+
+
+def word_for_word(place: dict[str, Any], rows: list[dict[str, str]]) -> int:
+    """How many of these rows' questions get exactly the row's answer."""
+    return sum(ask(place, row["instruction"]) == row["output"] for row in rows)
+
+
+def deploy(cli: Cli, what: str | Path, name: str, *more: str) -> dict[str, Any]:
+    answer = cli("deploy", what, "--name", name, "--json", *more, timeout=300, code=0)
+    return answer.data
+
+
+@pytest.fixture
+def stopping(session_ftctl: Cli) -> Iterator[Cli]:
+    """The session's command line; what a test deploys is stopped after it."""
+    yield session_ftctl
+    session_ftctl("stop", "--all", timeout=60)
+
+
+def test_trained_answers_come_back_and_the_base_has_none(stopping: Cli, trained_run: TrainedRun) -> None:
+    tuned = deploy(stopping, trained_run.directory, "tuned", *overrides())
+    assert word_for_word(tuned, ROWS) >= 0.9 * len(ROWS)
+    stopping("stop", "tuned", code=0)
+    base = deploy(stopping, trained_run.model, "base", *overrides())
+    assert word_for_word(base, ROWS) == 0
+
+
+def overrides(**more: object) -> list[str]:
+    block = {**CPU_SERVER, **more}
+    return [word for key, value in block.items() for word in ("--set", f"{key}={value}")]
+
+
+def test_a_whole_job_ends_in_a_server_and_reports_every_phase(
+    stopping: Cli, tiny_model: Path, tmp_path: Path
+) -> None:
+    job = demo_job(tiny_model, tmp_path / "job.yaml", name="whole", deploy=CPU_SERVER)
+    answer = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0)
+    events = [json.loads(line) for line in answer.out.splitlines()[:-1]]
+    done = [event["name"] for event in events if event["event"] == "phase" and event["state"] == "done"]
+    assert done == ["train", "collect", "serve"]
+    steps = [event for event in events if event["event"] == "step"]
+    assert steps[-1]["step"] == steps[-1]["total_steps"] == 300
+    for field in ("loss", "learning_rate", "grad_norm", "tokens_per_second", "remaining", "memory"):
+        assert field in steps[0]
+    (listed,) = stopping("ps", "--json", code=0).data["deployments"]
+    assert (listed["name"], listed["state"]) == ("whole", "running")
+    said = stopping("chat", "whole", "--once", ROWS[0]["instruction"], "--temperature", "0", code=0)
+    assert said.out.strip() == ROWS[0]["output"]
+
+
+def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, tmp_path: Path) -> None:
+    train = {**json.loads(demo_job(tiny_model, tmp_path / "x.yaml").read_text())["train"]}
+    train |= {"method": "lora", "lora": LORA, "learning_rate": 1e-2, "epochs": 60}
+    job = demo_job(tiny_model, tmp_path / "lora.yaml", name="lora", train=train)
+    run = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0).data["run"]
+    questions = [row["instruction"] for row in ROWS[:20]]
+    merged = deploy(stopping, run, "merged", *overrides())
+    from_merged = [ask(merged, question) for question in questions]
+    stopping("stop", "merged", code=0)
+    attached = deploy(stopping, run, "attached", *overrides(adapter="attach"))
+    from_attached = [ask(attached, question) for question in questions]
+    same = sum(one == other for one, other in zip(from_merged, from_attached, strict=True))
+    assert same >= 19, [pair for pair in zip(from_merged, from_attached, strict=True) if pair[0] != pair[1]]
+    assert len(set(from_merged)) > 10, "a model that says one thing to everything proves nothing"
+
+
+def test_the_rendered_files_run_under_the_engines_own_command(
+    trained_run: TrainedRun, tmp_path: Path, llamafactory_python: Path
+) -> None:
+    folder = tmp_path / "by hand"
+    job = demo_job(trained_run.model, tmp_path / "job.yaml")
+    trained_run.cli("render", job, "--output", folder, code=0)
+    # The interpreter's own command, as a user would type it in the rendered folder.
+    argv = [str(llamafactory_python), "-m", "llamafactory.cli", "train", "native/train.yaml"]
+    env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    env.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        argv, cwd=folder, env=env, capture_output=True, text=True, timeout=TRAIN_TIMEOUT, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    logged = [json.loads(line) for line in (folder / "output" / "trainer_log.jsonl").read_text().splitlines()]
+    by_hand = {line["current_steps"]: line["loss"] for line in logged if "loss" in line}
+    events = [json.loads(line) for line in (trained_run.directory / "events.jsonl").read_text().splitlines()]
+    by_ftctl = {event["step"]: event["loss"] for event in events if event["event"] == "step"}
+    assert by_ftctl.keys() == by_hand.keys()
+    for step, loss in by_hand.items():
+        assert by_ftctl[step] == pytest.approx(loss, rel=1e-3, abs=1e-3), f"at step {step}"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_any_path_works(session_ftctl: Cli, tiny_model: Path, tmp_path: Path, processes: int) -> None:
+    folder = tmp_path / 'it\'s a "job" 训练 $HOME [1]'
+    folder.mkdir()
+    data = folder / "数据 'rows'.jsonl"
+    data.write_text((DEMO / "ftctl-qa.jsonl").read_text())
+    model = folder / "base 模型"
+    model.symlink_to(tiny_model)
+    job = demo_job(
+        model,
+        folder / "job file.yaml",
+        name=f"paths-{processes}",
+        data={"train": data.name, "eval": 0.1},
+        train={"method": "full", "epochs": 1, "batch_size": 16, "max_length": 256},
+        resources={"gpus": 0, "processes": processes},
+    )
+    answer = session_ftctl(
+        "train", job, "--runs-dir", folder / "my runs", "--json", cwd=folder, timeout=TRAIN_TIMEOUT, code=0
+    )
+    events = [json.loads(line) for line in answer.out.splitlines()[:-1]]
+    (begin,) = [event for event in events if event["event"] == "begin"]
+    assert begin["world_size"] == processes
+    assert any("eval_loss" in event["metrics"] for event in events if event["event"] == "evaluation")
+
+
+def start_in_background(cli: Cli, job: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        cli.argv("train", job),
+        cwd=cli.cwd,
+        env=cli.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_for_step(cli: Cli, name: str) -> Path:
+    """The directory of the run once its engine has taken a step."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for events in (cli.cwd / "runs" / name).glob("*/events.jsonl"):
+            if '"event": "step"' in events.read_text():
+                return events.parent
+        time.sleep(0.05)
+    raise AssertionError("no step was taken")
+
+
+def long_job(tiny_model: Path, target: Path, name: str, **more: Any) -> Path:
+    train = {
+        "method": "full",
+        "epochs": 1000,
+        "batch_size": 16,
+        "max_length": 256,
+        "checkpoints": {"every": "never"},
+    }
+    return demo_job(tiny_model, target, name=name, train=train, **more)
+
+
+def test_ctrl_c_saves_a_checkpoint_and_ends_with_130(
+    session_ftctl: Cli, tiny_model: Path, tmp_path: Path
+) -> None:
+    following = start_in_background(session_ftctl, long_job(tiny_model, tmp_path / "job.yaml", "interrupted"))
+    run = wait_for_step(session_ftctl, "interrupted")
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate(timeout=60)
+    assert following.returncode == 130, err
+    assert b"stopped at step" in err
+    (checkpoint,) = (run / "output").glob("checkpoint-*")
+    assert (checkpoint / "model.safetensors").is_file()
+    assert (checkpoint / "optimizer.pt").is_file()
+    assert not (run / "artifact.json").exists()
+
+
+def test_an_engine_killed_in_training_fails_and_nothing_is_served(
+    session_ftctl: Cli, tiny_model: Path, tmp_path: Path
+) -> None:
+    job = long_job(tiny_model, tmp_path / "job.yaml", "killed", deploy=CPU_SERVER)
+    following = start_in_background(session_ftctl, job)
+    run = wait_for_step(session_ftctl, "killed")
+    engine = from_record(ProcessId, json.loads((run / "engine.json").read_text()))
+    os.kill(engine.pid, signal.SIGKILL)
+    _, err = following.communicate(timeout=60)
+    assert following.returncode == 1
+    assert b"train: the engine was killed by signal 9 after step" in err
+    assert not alive(engine)
+    assert session_members(engine.pid) == ()
+    assert session_ftctl("ps", "--json", code=0).data["deployments"] == []
+
+
+def test_closing_the_terminal_does_not_end_the_run(
+    session_ftctl: Cli, tiny_model: Path, tmp_path: Path
+) -> None:
+    following = start_in_background(session_ftctl, long_job(tiny_model, tmp_path / "job.yaml", "closed"))
+    run = wait_for_step(session_ftctl, "closed")
+    following.send_signal(signal.SIGHUP)
+    following.communicate(timeout=10)
+    time.sleep(1)
+    states = session_ftctl("runs", "--name", "closed", "--json", code=0).data["runs"]
+    assert [state["state"] for state in states] == ["RUNNING"]
+    session_ftctl("stop", run.name, "--now", timeout=60, code=0)
+
+
+def test_what_the_engine_refuses_fails_the_run_with_its_words(
+    session_ftctl: Cli, tiny_model: Path, tmp_path: Path
+) -> None:
+    train = {"method": "full", "native": {"learning_rte": 1}}
+    job = demo_job(tiny_model, tmp_path / "job.yaml", name="refused", train=train, deploy=CPU_SERVER)
+    answer = session_ftctl("train", job, timeout=TRAIN_TIMEOUT)
+    assert answer.code == 1
+    assert "train: the engine ended with exit code 1" in answer.err
+    assert "not used by the HfArgumentParser: ['learning_rte']" in answer.err
+    assert "the whole log is" in answer.err

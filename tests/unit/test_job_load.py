@@ -1,0 +1,329 @@
+"""A job file becomes one frozen Job: forms, overrides, references and places."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftctl.errors import JobError
+from ftctl.job.load import load
+from ftctl.job.model import Dataset, Job, Quantization, problem_at
+
+Write = Callable[[str], Path]
+HEAD = "name: a-job\nmodel: Qwen/Qwen3-0.6B\n"
+TRAIN = HEAD + "data: {train: rows.jsonl}\ntrain:\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """A folder with rows and a model; writes a job file into it."""
+    folder = tmp_path / "a 'folder' 数据"
+    (folder / "base").mkdir(parents=True)
+    (folder / "base" / "config.json").write_text("{}")
+    for name in ("rows.jsonl", "more.json", "null", "1.5"):
+        (folder / name).write_text("{}\n")
+
+    def written(text: str) -> Path:
+        path = folder / "job.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+def refused(path: Path, *overrides: str, **environ: str) -> list[str]:
+    """What is said of a job, without the file's name."""
+    with pytest.raises(JobError) as caught:
+        load(path, overrides, environ=environ)
+    return [str(problem).replace(f"{path}:", "").strip() for problem in caught.value.problems]
+
+
+def test_a_short_job_with_its_defaults(write: Write) -> None:
+    path = write(TRAIN + "  epochs: 2\ndeploy: {}\n")
+    job = load(path)
+    assert job.name == "a-job"
+    assert (job.model.path, job.model.local) == ("Qwen/Qwen3-0.6B", False)
+    assert job.data is not None
+    assert job.data.train == (Dataset(path.parent / "rows.jsonl"),)
+    assert job.train is not None
+    assert (job.train.epochs, job.train.method, job.train.lora.rank) == (2.0, "lora", 8)
+    assert job.deploy is not None
+    assert (job.deploy.host, job.deploy.port) == ("127.0.0.1", None)
+    assert job.file == path.absolute()
+    assert job.source == path.read_text(encoding="utf-8")
+    assert job.places["train.epochs"] == (5, 11)
+    assert job.places["data.train[0].path"] == (3, 15)
+    assert "train.epochs" in job.written
+    assert "train.method" not in job.written
+
+
+def test_a_job_is_frozen_and_can_be_kept(write: Write) -> None:
+    job = load(write(TRAIN + "  native: {a: [1, {b: 2}]}\n"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        job.name = "other"  # type: ignore[misc] # that is the point
+    kept = dataclasses.asdict(job)
+    assert kept["train"]["native"] == {"a": [1, {"b": 2}]}
+    assert hash(job.written)
+
+
+def test_short_and_long_forms_are_the_same(write: Write) -> None:
+    short = load(write(TRAIN + "  quantization: 4\n  packing: true\n"))
+    long = load(
+        write(
+            "name: a-job\nmodel: {path: Qwen/Qwen3-0.6B}\ndata: {train: [{path: rows.jsonl}]}\n"
+            "train: {quantization: {bits: 4}, packing: plain}\n"
+        )
+    )
+    assert (short.model, short.data, short.train) == (long.model, long.data, long.train)
+    assert short.train is not None
+    assert short.train.quantization == Quantization(4)
+    single = load(
+        write(HEAD + "data: {train: {path: rows.jsonl}}\ntrain: {quantization: 4, packing: plain}\n")
+    )
+    assert single.data == short.data
+
+
+@pytest.mark.parametrize(
+    ("written", "share", "files"),
+    [
+        ("0.05", 0.05, 0), ("200", 200, 0), ("200.0", 200, 0), ("1", 1, 0), ("null", None, 0),
+        ("more.json", None, 1), ("[more.json, {path: rows.jsonl}]", None, 2), ("'1.5'", None, 1),
+    ],
+)  # fmt: skip
+def test_evaluation_forms(write: Write, written: str, share: float | None, files: int) -> None:
+    job = load(write(HEAD + f"data: {{train: rows.jsonl, eval: {written}}}\ntrain: {{}}\n"))
+    assert job.data is not None
+    assert job.data.eval_share == share
+    assert type(job.data.eval_share) is type(share)
+    assert len(job.data.eval) == files
+
+
+@pytest.mark.parametrize(
+    ("written", "local"),
+    [
+        ("./base", True),
+        ("base", True),
+        ("../elsewhere/base", True),
+        ("gpt2", False),
+        ("owner/name.v2", False),
+    ],
+)
+def test_a_model_is_a_folder_or_a_hub_id(write: Write, written: str, local: bool) -> None:
+    path = write(f"name: a\nmodel: {written}\ndeploy: {{}}\n")
+    elsewhere = path.parent.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "base").symlink_to(path.parent / "base")
+    job = load(path)
+    assert job.model.local is local
+    assert Path(job.model.path).is_absolute() is local
+    assert not local or (Path(job.model.path) / "config.json").is_file()
+
+
+def test_home_and_absolute_paths(write: Write) -> None:
+    path = write("name: a\nmodel: ~/base\ndata: {train: " + f'"{Path(__file__)}"' + "}\ntrain: {}\n")
+    job = load(path, environ={"HOME": str(path.parent)})
+    assert job.model.path == str(path.parent / "base")
+    assert job.data is not None
+    assert job.data.train[0].path == Path(__file__)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        ("64MiB", 64 << 20),
+        ("1.5 GB", 1_500_000_000),
+        ("2GiB", 2 << 30),
+        ("512", 512),
+        ("7B", 7),
+        ("1KiB", 1024),
+    ],
+)
+def test_sizes_in_bytes(write: Write, written: str, size: int) -> None:
+    job = load(write(HEAD + f"deploy: {{kv_cache_memory: {written}}}\n"))
+    assert job.deploy is not None
+    assert job.deploy.kv_cache_memory == size
+
+
+@pytest.mark.parametrize(
+    ("written", "gpus"), [("2", 2), ("2.0", 2), ("0", 0), ("all", "all"), ("[0, 2]", (0, 2)), ("null", None)]
+)
+def test_gpus(write: Write, written: str, gpus: object) -> None:
+    job = load(write(HEAD + f"resources: {{gpus: {written}}}\ndeploy: {{gpus: {written}}}\n"))
+    assert job.deploy is not None
+    assert job.resources.gpus == job.deploy.gpus == gpus
+    assert type(job.resources.gpus) is type(gpus)
+
+
+def test_numbers_have_their_types(write: Write) -> None:
+    job = load(write(TRAIN + "  batch_size: 64.0\n  epochs: 2\n  warmup: 10.0\n  lora: {rank: 1.6e1}\n"))
+    assert job.train is not None
+    train = job.train
+    assert (train.batch_size, train.epochs, train.warmup, train.lora.rank) == (64, 2.0, 10, 16)
+    assert [type(v) for v in (train.batch_size, train.epochs, train.warmup, train.lora.rank)] == [
+        int, float, int, int
+    ]  # fmt: skip
+
+
+def deploy_of(job: Job) -> Any:
+    assert job.deploy is not None
+    return job.deploy
+
+
+@pytest.mark.parametrize(
+    ("override", "read"),
+    [
+        ("train.learning_rate=2e-5", lambda job: job.train.learning_rate == 2e-5),
+        ("train.epochs=5", lambda job: job.train.epochs == 5.0),
+        ("train.max_steps=null", lambda job: job.train.max_steps is None),
+        ("train.seed=null", lambda job: job.train.seed == 42),
+        ("name=123", lambda job: job.name == "123"),
+        ("name=on", lambda job: job.name == "on"),
+        ("name='quoted'", lambda job: job.name == "quoted"),
+        (
+            "model.template=true",
+            lambda job: (job.model.path, job.model.template) == ("Qwen/Qwen3-0.6B", "true"),
+        ),
+        ("model=./base", lambda job: job.model.local),
+        ("data.train=[rows.jsonl, more.json]", lambda job: len(job.data.train) == 2),
+        ("data.train[0].max_samples=3", lambda job: job.data.train[0].max_samples == 3),
+        ("data.train.0.format=openai", lambda job: job.data.train[0].format == "openai"),
+        ("data.eval=more.json", lambda job: job.data.eval[0].path.name == "more.json"),
+        ("data.eval=0.1", lambda job: job.data.eval_share == 0.1),
+        ("train.lora.rank=64", lambda job: job.train.lora.rank == 64),
+        ("train.lora.targets=[q_proj,v_proj]", lambda job: job.train.lora.targets == ("q_proj", "v_proj")),
+        ("train.quantization=8", lambda job: job.train.quantization.bits == 8),
+        ("train.quantization={bits: 4, type: fp4}", lambda job: job.train.quantization.type == "fp4"),
+        ("train.packing=neat", lambda job: job.train.packing == "neat"),
+        ("train.native.x=1e3", lambda job: job.train.native["x"] == 1000.0),
+        ("train.native.x=null", lambda job: job.train.native == {"x": None}),
+        ("resources.gpus=[1,3]", lambda job: job.resources.gpus == (1, 3)),
+        ("resources.gpus=all", lambda job: job.resources.gpus == "all"),
+        ("deploy.port=8000", lambda job: job.deploy.port == 8000),
+        ("deploy.kv_cache_memory=2GiB", lambda job: job.deploy.kv_cache_memory == 2 << 30),
+        ("deploy=null", lambda job: job.deploy is None),
+        ("deploy.host=localhost", lambda job: job.deploy.host == "localhost"),
+        ("deploy.gpu_memory_share=.5", lambda job: job.deploy.gpu_memory_share == 0.5),
+    ],
+)
+def test_override(write: Write, override: str, read: Callable[[Job], bool]) -> None:
+    text = HEAD + "data: {train: [rows.jsonl]}\ntrain: {seed: 1, max_steps: 5}\ndeploy: {engine: vllm}\n"
+    job = load(write(text), (override,))
+    assert read(job)
+    assert job.overrides == (override,)
+    assert job.source == text
+
+
+def test_the_last_override_wins_and_makes_blocks(write: Write) -> None:
+    job = load(write(HEAD + "deploy: {}\n"), ("resources.gpus=1", "deploy.port=1", "deploy.port=2"))
+    assert (deploy_of(job).port, job.resources.gpus) == (2, 1)
+    assert "deploy.port" in job.written
+    assert "deploy.port" not in job.places
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.lr=1", "--set train.lr=1: train.lr: lr is not a key of train; did you mean learning_rate?"),
+        ("trian.epochs=1", "--set trian.epochs=1: trian: trian is not a key of a job; did you mean train?"),
+        ("train.epochs=x", '--set train.epochs=x: train.epochs: is text ("x"), a number is wanted'),
+        ("train.epochs", "--set train.epochs: this is not KEY=VALUE"),
+        ("=1", "--set =1: this is not KEY=VALUE"),
+        ("train..epochs=1", "this is not KEY=VALUE"),
+        ("train.epochs.x=1", "--set train.epochs.x=1: train.epochs.x: the key above it holds a single value"),
+        ("data.train[7].path=x", "data.train[7].path: the list has 1 items and no 7"),
+        ("data.train=[a", "--set data.train=[a: data.train[0].path: there is no file"),
+        ("train.lora={rank: [}", "train.lora: this is not YAML"),
+        ("train.lora={rank: 1, rank: 2}", "is here a second time"),
+        ("train.task=dpo", "--set train.task=dpo: train.task: dpo: not available in this version"),
+        ("name=null", "name: is missing"),
+        (
+            "deploy.api_key=sk-secret",
+            "--set deploy.api_key=…: deploy.api_key: a secret is not written into a job",
+        ),
+        ("data.train=gone.jsonl", "--set data.train=gone.jsonl: data.train[0].path: there is no file"),
+    ],
+)
+def test_override_that_is_refused(write: Write, override: str, says: str) -> None:
+    said = refused(write(HEAD + "data: {train: [rows.jsonl]}\ntrain: {epochs: 1}\ndeploy: {}\n"), override)
+    assert says in said[0]
+    assert not any("sk-secret" in line for line in said)
+
+
+def test_an_override_leaves_other_aliases_alone(write: Write) -> None:
+    text = HEAD + "data: {train: rows.jsonl}\ntrain: {native: &n {a: 1}}\ndeploy: {native: *n}\n"
+    job = load(write(text), ("train.native.a=2",))
+    assert job.train is not None
+    assert (job.train.native["a"], deploy_of(job).native["a"]) == (2, 1)
+
+
+def test_references_to_the_environment(write: Write) -> None:
+    path = write(
+        "name: ${env:WHO}-bot\nmodel: ./${env:MODEL:-base}\ndata: {train: rows.jsonl}\n"
+        "train:\n  epochs: ${env:EPOCHS}\n"
+        "  native: {a: '${env:EPOCHS}', b: '$${x}', c: \"${env:EMPTY:-full}\"}\n"
+        "deploy: {api_key: '${env:KEY}', name: \"${env:EPOCHS}\"}\n"
+    )
+    job = load(path, environ={"WHO": "my", "EPOCHS": "4", "EMPTY": "", "KEY": "the-secret"})
+    assert job.name == "my-bot"
+    assert job.model.path == str(path.parent / "base")
+    assert job.train is not None
+    assert job.train.epochs == 4.0
+    assert job.train.native == {"a": "4", "b": "${x}", "c": "full"}
+    assert (deploy_of(job).api_key, deploy_of(job).name) == ("${env:KEY}", "4")
+    assert "the-secret" not in repr(job)
+
+
+def test_a_reference_in_an_override(write: Write) -> None:
+    job = load(write(HEAD + "deploy: {}\n"), ("deploy.port=${env:PORT}",), environ={"PORT": "8123"})
+    assert deploy_of(job).port == 8123
+    said = refused(write(HEAD + "deploy: {}\n"), "name=${env:NOPE}")
+    assert "--set name=${env:NOPE}: name: the environment variable NOPE is not set" in said[0]
+
+
+def test_a_null_on_a_nullable_key_is_the_same_as_nothing(write: Write) -> None:
+    bare = load(write(TRAIN + "  seed: 42\n"))
+    nulls = load(
+        write(TRAIN + "  learning_rate: null\n  batch_size:\n  quantization: ~\n  checkpoints: {}\n")
+    )
+    assert bare.train == nulls.train
+    every = load(write(TRAIN + "  checkpoints: {keep: null}\n"))
+    assert every.train is not None
+    assert every.train.checkpoints.keep is None
+
+
+def test_a_problem_found_later_has_its_place(write: Write) -> None:
+    path = write(TRAIN + "  lora:\n    rank: 8\n")
+    job = load(path, ("train.epochs=2",))
+    assert str(problem_at(job, "train.lora.rank", "x")).startswith(f"{path}:6:11: train.lora.rank: x")
+    assert str(problem_at(job, "train.lora.alpha", "x", "y")) == f"{path}:5:3: train.lora.alpha: x; y"
+    assert str(problem_at(job, "train.epochs", "x")) == "--set train.epochs=2: train.epochs: x"
+    assert problem_at(job, "deploy.port", "x").line == 0
+
+
+def test_a_trailing_line_break_is_no_part_of_a_name(write: Write) -> None:
+    said = refused(write('name: "a-job\\n"\nmodel: x/y\ndeploy: {api_key: "${env:KEY}\\n"}\n'))
+    assert len(said) == 2
+
+
+def test_no_file_a_folder_and_an_empty_one(tmp_path: Path) -> None:
+    assert refused(tmp_path / "gone.yaml") == ["there is no such file; write one with `ftctl init`"]
+    assert refused(tmp_path) == ["this is a folder; name the job file in it"]
+    assert "cannot be read" in refused(Path("/proc/self/mem"))[0]
+    assert refused(tmp_path / "a\0b")[0].endswith("the file's name holds a NUL character")
+
+
+def test_a_large_file_is_not_read_whole(write: Write) -> None:
+    path = write(HEAD + "#" * (1 << 20))
+    assert "more than 1 MiB" in refused(path)[0]
+    assert "more than 1 MiB" in refused(Path("/dev/zero"))[0]
+
+
+def test_problems_of_all_kinds_come_at_once_in_file_order(write: Write) -> None:
+    said = refused(
+        write("name: a b\nmodel: x/y\nmodel: z\ntrain: {lr: 1, task: kto}\ndeploy:\n  port: ${env:P}\n")
+    )
+    assert [line.split(":")[0] for line in said] == ["1", "1", "3", "4", "4", "6"]
