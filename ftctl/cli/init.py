@@ -57,4 +57,8 @@ def init(
         raise UsageError(f"{file} cannot be written: {error.strerror}", "name another place") from None
     typed = shlex.quote(str(file))
     message = f"wrote {file}\n  check it with: ftctl validate {typed}\n  run it with:   ftctl train {typed}"
+    if not (folder / Path(data).expanduser()).exists():
+        message += (
+            f"\n  your rows go into {data}, one JSON object a line: messages, or instruction and output"
+        )
     emit("init", {"file": str(file), "model": model, "data": data}, as_json=as_json, text=message)

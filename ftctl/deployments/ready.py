@@ -77,7 +77,7 @@ def wait_ready(
         if elapsed > timeout:
             after = f"{trouble or phase}; the whole log: {entry.folder / store.LOG}"
             raise FtctlError(
-                f"{entry.name} was not ready within {timeout:.0f} s", f"raise ready_timeout; {after}"
+                f"{entry.name} was not ready within {timeout:g} s", f"raise ready_timeout; {after}"
             )
         time.sleep(POLL)
 

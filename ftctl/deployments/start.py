@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +21,10 @@ from ftctl.deployments.model import Deployment
 from ftctl.deployments.ready import wait_ready
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
-from ftctl.errors import FtctlError, Interrupted, Missing
+from ftctl.errors import Interrupted, Missing
 from ftctl.events import Event
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
-from ftctl.plan.kv_cache import kv_token_values
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
 from ftctl.rendered import Rendered, environment
@@ -54,8 +51,7 @@ def start(
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
-    facts = _with_cache_size(model_facts, artifact)
-    plan = _planned(artifact, deploy, name, facts, machine, engine.variant, trust=trust_remote_code)
+    plan = _planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
@@ -144,18 +140,6 @@ def _ended_unless_ready(entry: Entry, child: subprocess.Popen[bytes]) -> Iterato
         child.wait()
         _note(entry, {"name": entry.name, "state": "failed", "detail": str(error)})
         raise
-
-
-def _with_cache_size(facts: ModelFacts, artifact: Artifact) -> ModelFacts:
-    """The facts with what a token takes in the KV cache, read from config.json where it is not known yet."""
-    weights = artifact.path if artifact.kind != "adapter" else Path(artifact.base or "")
-    config = weights / "config.json"
-    if facts.kv_token_values is not None or not config.is_file():
-        return facts
-    try:
-        return replace(facts, kv_token_values=kv_token_values(json.loads(config.read_text())))
-    except (ValueError, AttributeError) as error:
-        raise FtctlError(f"{config} cannot be read: {error}", "train or copy the model again") from error
 
 
 def _adapter_template(artifact: Artifact) -> str | None:

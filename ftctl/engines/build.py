@@ -23,6 +23,14 @@ class Step:
     total: int
 
 
+# What uv goes on to do after each of these lines, in the order in which it prints them.
+NEXT = {
+    "Using Python": "reading the lock",
+    "Resolved": "fetching packages",
+    "Prepared": "putting packages in place",
+    "Installed": "compiling byte code",
+}
+
 Watch = Callable[[Step], None]
 
 
@@ -78,7 +86,8 @@ def _install(options: list[str], recipe: Recipe, work: Path, env: Mapping[str, s
     packages, total = site_packages(work, recipe.engine.python), len(recipe.packages)
 
     def tick(line: str) -> None:
-        watch(Step(line or "reading the lock", sum(1 for _ in packages.glob("*.dist-info")), total))
+        doing = next((what for start, what in NEXT.items() if line.startswith(start)), line)
+        watch(Step(doing or "reading the lock", sum(1 for _ in packages.glob("*.dist-info")), total))
 
     command = ["pip", "install", "--python", str(python_of(work)), "--require-hashes", "--no-deps"]
     _uv([*command, *options], work, env, tick)

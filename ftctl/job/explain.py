@@ -48,9 +48,10 @@ def describe(value: Any) -> str:
 
 
 def example(key: str, schema: Schema) -> str:
-    """A line that would do, from the schema's own examples."""
-    given = schema.get("examples") or [schema.get("default")]
-    shown = given[0]
+    """A line that would do, from the schema's own examples; "" where it has none."""
+    if not schema.get("examples"):
+        return ""
+    shown = schema["examples"][0]
     text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
     return f"write for example {key}: {text}"
 

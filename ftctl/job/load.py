@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftctl.errors import JobError, Problem
+from ftctl.errors import JobError
 from ftctl.job import environment, normalise, override
 from ftctl.job.check import check
-from ftctl.job.model import Job, problem_at
+from ftctl.job.files import is_dir, missing
+from ftctl.job.model import Job
 from ftctl.job.node import Node, Place, dotted, problem, value_place, values, walk
 from ftctl.job.shape import inline, whole
 from ftctl.job.yaml12 import compose
@@ -35,16 +36,13 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
     root, overriding = override.apply(root, overrides, schema)
     root, unresolved = environment.resolve(root, schema, environ)
     problems += overriding + unresolved
-    faults = {(fault.file, fault.line, fault.column) for fault in problems}
-    problems += tuple(
-        fault for fault in check(root, schema) if (fault.file, fault.line, fault.column) not in faults
-    )
+    folder = normalise.Folder(path.absolute().parent, Path(environ.get("HOME") or Path.home()), is_dir)
+    told = {(fault.file, fault.line, fault.column) for fault in problems}
+    found = (*check(root, schema), *missing(root, folder))
+    problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if problems:
         raise JobError(problems)
-    job = _job(root, path, text, overrides, Path(environ.get("HOME") or Path.home()))
-    if missing := tuple(_missing(job)):
-        raise JobError(missing)
-    return job
+    return _job(root, path, text, overrides, folder)
 
 
 @cache
@@ -70,10 +68,8 @@ def _read(path: Path, shown: str) -> str:
     raise JobError([problem(Place(shown), (), message, remedy)])
 
 
-def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], home: Path) -> Job:
+def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
     document = whole(values(root), job_schema())
-    file = path.absolute()
-    folder = normalise.Folder(file.parent, home, Path.is_dir)
     places = dict(_places(root, str(path)))
     return Job(
         name=document["name"],
@@ -82,7 +78,7 @@ def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], home: Pa
         train=normalise.train_of(document["train"], folder) if "train" in document else None,
         resources=normalise.resources_of(document.get("resources", {})),
         deploy=normalise.deploy_of(document["deploy"], folder) if "deploy" in document else None,
-        file=file,
+        file=path.absolute(),
         source=text,
         overrides=overrides,
         places=places,
@@ -108,37 +104,3 @@ def _places(root: Node, source: str) -> Iterator[tuple[str, tuple[int, int]]]:
     for key, place in _written(root):
         if place.source == source:
             yield key, (place.line, place.column)
-
-
-def _missing(job: Job) -> Iterator[Problem]:
-    """Local files and folders that the job names and that are not there."""
-    if job.model.local:
-        yield from _missing_model(job)
-    elif said := normalise.hub_fault(job.model.path):
-        yield problem_at(job, "model.path", *said)
-    for key, datasets in (("train", job.data.train), ("eval", job.data.eval)) if job.data else ():
-        for index, dataset in enumerate(datasets):
-            where = f"data.{key}[{index}].path"
-            if dataset.path.is_dir():
-                yield problem_at(
-                    job, where, f"{dataset.path} is a folder", "name the JSON or JSONL files in it"
-                )
-            elif not dataset.path.is_file():
-                yield problem_at(
-                    job, where, f"there is no file {dataset.path}", "paths start at the job file's folder"
-                )
-    for block, settings in (("train", job.train), ("deploy", job.deploy)):
-        python = settings.engine_python if settings else None
-        if python is not None and not python.is_file():
-            remedy = "name a Python interpreter, such as env/bin/python"
-            yield problem_at(job, f"{block}.engine_python", f"there is no file {python}", remedy)
-
-
-def _missing_model(job: Job) -> Iterator[Problem]:
-    folder = Path(job.model.path)
-    if not folder.is_dir():
-        remedy = "paths start at the job file's folder; a Hub id is owner/name"
-        yield problem_at(job, "model.path", f"there is no folder {folder}", remedy)
-    elif not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
-        message = f"the folder {folder} holds no model: it has no config.json"
-        yield problem_at(job, "model.path", message, "name the folder that has the weights")

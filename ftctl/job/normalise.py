@@ -30,12 +30,16 @@ class Folder:
 
 
 def model_of(value: str | Mapping[str, Any], folder: Folder) -> Model:
-    """A model is local when it looks like a path, or when a folder of that name is there."""
+    """The model, with its folder's absolute path where it is local."""
     fields = {"path": value} if isinstance(value, str) else dict(value)
     written = fields.pop("path")
-    place = folder.path(written)
-    local = written.startswith((".", "/", "~")) or folder.is_dir(place)
-    return Model(path=str(place) if local else written, local=local, **_set(fields))
+    local = is_local(written, folder)
+    return Model(path=str(folder.path(written)) if local else written, local=local, **_set(fields))
+
+
+def is_local(written: str, folder: Folder) -> bool:
+    """Whether a model is a folder and no Hub id."""
+    return written.startswith((".", "/", "~")) or folder.is_dir(folder.path(written))
 
 
 def data_of(value: Mapping[str, Any], folder: Folder) -> Data:

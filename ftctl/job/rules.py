@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -157,12 +158,12 @@ def _adapter(job: View) -> Broken:
         yield ("deploy", "adapter"), (said, "remove it, or write method: lora")
 
 
-LOOPBACK = ("127.", "localhost", "::1")
+LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}|localhost|::1")
 
 
 def _open_address(job: View) -> Broken:
     host = job.get("deploy.host")
-    if isinstance(host, str) and not host.startswith(LOOPBACK) and not job.has("deploy.api_key"):
+    if isinstance(host, str) and not LOOPBACK.fullmatch(host) and not job.has("deploy.api_key"):
         message = f"{host} is reachable from other machines, and there is no api_key"
         yield ("deploy", "host"), (message, "write api_key: ${env:NAME}, or remove host")
 

@@ -29,8 +29,8 @@ train:
   # lora: {{rank: 16, alpha: 32}}
   # native: {{}}              # any other argument of LLaMA-Factory, by its own name
 
-resources:
-  gpus: 1                     # a count, a list such as [0, 2], all, or 0 for the CPU
+# resources:
+#   gpus: 1                   # a count, a list such as [0, 2], all, or 0 for the CPU; not set: all there are
 
 deploy:                       # remove this block to train only
   engine: auto                # vLLM; the key for its API is made for you

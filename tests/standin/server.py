@@ -30,6 +30,7 @@ def options():
     parser.add_argument("--host")
     parser.add_argument("--served-model-name")
     parser.add_argument("--middleware")
+    parser.add_argument("--lora-modules")
     parser.add_argument("--stand-in", default="quick")
     return parser.parse_known_args()[0]
 
@@ -55,8 +56,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.allowed():
-            name = "another" if self.settings.stand_in == "other-name" else self.settings.served_model_name
-            self.answer(200, {"data": [{"id": name}]})
+            names = [self.settings.served_model_name, (self.settings.lora_modules or "").partition("=")[0]]
+            if self.settings.stand_in == "other-name":
+                names = ["another"]
+            self.answer(200, {"data": [{"id": name} for name in names if name]})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ROWS = "".join(f'{{"instruction": "question {number}?", "output": "answer"}}\n' for number in range(40))
 CASES = ROOT / "tests" / "golden" / "bad_jobs"
 
 
@@ -39,7 +40,7 @@ def test_bad_jobs_end_with_2_and_their_messages(case: str) -> None:
 def test_init_writes_a_job_that_validates(tmp_path: Path) -> None:
     folder = tmp_path / "a folder, 数据"
     (folder / "data").mkdir(parents=True)
-    (folder / "data" / "train.jsonl").write_text("{}\n")
+    (folder / "data" / "train.jsonl").write_text(ROWS)
     done = ftctl("init", "my job.yaml", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     text = (folder / "my job.yaml").read_text(encoding="utf-8")
@@ -74,7 +75,7 @@ def test_init_in_the_checkout_names_the_schema_relatively(tmp_path: Path) -> Non
 
 
 def test_validate_as_json_and_with_overrides(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text("{}\n")
+    (tmp_path / "rows.jsonl").write_text(ROWS)
     job = tmp_path / "job.yaml"
     job.write_text("name: a\nmodel: x/y\ndata: {train: rows.jsonl}\ntrain: {epochs: 1}\n")
     done = ftctl(

@@ -235,7 +235,7 @@ def test_the_last_override_wins_and_makes_blocks(write: Write) -> None:
         ("train..epochs=1", "this is not KEY=VALUE"),
         ("train.epochs.x=1", "--set train.epochs.x=1: train.epochs.x: the key above it holds a single value"),
         ("data.train[7].path=x", "data.train[7].path: the list has 1 items and no 7"),
-        ("data.train=[a", "--set data.train=[a: data.train[0].path: there is no file"),
+        ("data.train=[a", "--set data.train=[a: data.train: there is no file"),
         ("train.lora={rank: [}", "train.lora: this is not YAML"),
         ("train.lora={rank: 1, rank: 2}", "is here a second time"),
         ("train.task=dpo", "--set train.task=dpo: train.task: dpo: not available in this version"),
@@ -244,7 +244,7 @@ def test_the_last_override_wins_and_makes_blocks(write: Write) -> None:
             "deploy.api_key=sk-secret",
             "--set deploy.api_key=…: deploy.api_key: a secret is not written into a job",
         ),
-        ("data.train=gone.jsonl", "--set data.train=gone.jsonl: data.train[0].path: there is no file"),
+        ("data.train=gone.jsonl", "--set data.train=gone.jsonl: data.train: there is no file"),
     ],
 )
 def test_override_that_is_refused(write: Write, override: str, says: str) -> None:
@@ -314,6 +314,42 @@ def test_no_file_a_folder_and_an_empty_one(tmp_path: Path) -> None:
     assert refused(tmp_path) == ["this is a folder; name the job file in it"]
     assert "cannot be read" in refused(Path("/proc/self/mem"))[0]
     assert refused(tmp_path / "a\0b")[0].endswith("the file's name holds a NUL character")
+
+
+def test_names_that_no_system_takes_are_problems(write: Write) -> None:
+    long = "x" * 5000
+    said = refused(
+        write(
+            f'name: a\nmodel: {long}\ndata: {{train: [{long}, "a\\0b"]}}\ntrain: {{engine_python: {long}}}\n'
+        )
+    )
+    assert [line.split(":")[2].strip() for line in said] == [
+        "model", "data.train[0]", "data.train[1]", "train.engine_python"
+    ]  # fmt: skip
+
+
+def test_missing_files_and_other_mistakes_come_together(write: Write) -> None:
+    said = refused(write("name: a\nmodel: ./gone\ndata: {train: gone.jsonl}\ntrain: {lr: 1}\n"))
+    assert [line.split(":")[2].strip() for line in said] == ["model", "data.train", "train.lr"]
+
+
+def test_a_thousand_unknown_keys_get_an_answer_at_once(write: Write) -> None:
+    said = refused(write(HEAD + "deploy: {}\n" + "".join(f"key{n}: 1\n" for n in range(1000))))
+    assert len(said) == 1000
+    assert "the keys here are" in said[0]
+    assert said[-1].endswith("key999 is not a key of a job")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_an_address_of_this_machine_needs_no_key(write: Write, host: str) -> None:
+    assert deploy_of(load(write(HEAD + f"deploy: {{host: '{host}'}}\n"))).host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.evil.example", "192.168.1.5", "localhost.example"])
+def test_any_other_address_needs_one(write: Write, host: str) -> None:
+    assert "there is no api_key" in refused(write(HEAD + f"deploy: {{host: '{host}'}}\n"))[0]
+    text = HEAD + f"deploy: {{host: '{host}', api_key: '${{env:KEY}}'}}\n"
+    assert deploy_of(load(write(text))).host == host
 
 
 def test_a_large_file_is_not_read_whole(write: Write) -> None:
