@@ -206,6 +206,8 @@ def demo_job(model: Path, target: Path, **changes: Any) -> Path:
     node, problems = compose(DEMO_JOB.read_text(), str(DEMO_JOB))
     assert node is not None and not problems
     job: dict[str, Any] = values(node)
+    # PyYAML reads by YAML 1.1, where 3e-3 is a text; ftctl reads by 1.2, where it is a number.
+    job["train"]["learning_rate"] = float(job["train"]["learning_rate"])
     job.pop("deploy", None)
     job["model"] = str(model)
     train = job["data"]["train"]
