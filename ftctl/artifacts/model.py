@@ -11,8 +11,9 @@ from pathlib import Path
 class Artifact:
     """Complete weights with their tokenizer and chat template.
 
-    `kind` is model (whole weights) or adapter (LoRA weights, to be attached to `base`). `base` is the
-    base model's path or Hub id where there is one. `hashes` maps file names in `path` to sha256.
+    `kind` is model (whole weights), adapter (LoRA weights, to be attached to `base`) or hub (a model that
+    is still on a Hub: `path` is its id and nothing was verified). `base` is the base model's path or Hub
+    id where there is one. `hashes` maps file names in `path` to sha256.
     """
 
     kind: str

@@ -106,7 +106,7 @@ def _facts(found: Target, *, install: bool) -> dict[str, Any]:
     engine = locate("vllm", variant(deploy.gpus, machine), python=deploy.engine_python, environ=os.environ)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
-    weights = artifact.path if artifact.kind == "model" else Path(artifact.base or "")
+    weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     return {
         "artifact": artifact,

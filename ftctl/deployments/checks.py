@@ -29,6 +29,8 @@ def check_engine(engine: EngineFacts) -> None:
 
 def check_artifact(artifact: Artifact) -> None:
     """Raises UsageError where a folder does not hold what it is served as."""
+    if artifact.kind == "hub":
+        return
     if artifact.kind == "adapter":
         _holds(artifact.path, "adapter_config.json", "adapter_model*.safetensors", "an adapter")
         if artifact.base is None:

@@ -54,7 +54,7 @@ def target_of(text: str, overrides: tuple[str, ...]) -> Target:
 def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     plan = plan_of(RunDir(run))
     deploy = _overridden(plan.job.deploy or Deploy(), overrides)
-    artifact = _artifact_of(run)
+    artifact = _artifact_of(run, deploy)
     if artifact is None:
         raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
     name = deploy.name or plan.job.name
@@ -62,18 +62,33 @@ def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
 
 
 def _from_job(job: Job) -> Target:
-    """The newest run of the job that left a verified result, served as the job file says now."""
+    """The newest run of the job that left a verified result, served as the job file says now.
+
+    A job that trains nothing serves its model as it is.
+    """
+    deploy = job.deploy or Deploy()
+    if job.train is None:
+        return _untrained(job, deploy)
     done = sorted(
         (run for run in known_runs() if run.parent.name == job.name and (run / ARTIFACT).is_file()),
         key=lambda run: run.name,
     )
-    artifact = _artifact_of(done[-1]) if done else None
+    artifact = _artifact_of(done[-1], deploy) if done else None
     if artifact is None:
         raise UsageError(
             f"no run of {job.name} has a verified result yet", f"ftctl train {job.file} makes one"
         )
-    deploy = job.deploy or Deploy()
     return Target(artifact, deploy, deploy.name or job.name, done[-1], job.model.trust_remote_code)
+
+
+def _untrained(job: Job, deploy: Deploy) -> Target:
+    """The job's model as it is; one on a Hub is fetched by the server, in the revision that the job names."""
+    model, name = job.model, deploy.name or job.name
+    if model.local:
+        return Target(verify_model(Path(model.path)), deploy, name, None, model.trust_remote_code)
+    if model.revision is not None:
+        deploy = replace(deploy, native={"revision": model.revision, **deploy.native})
+    return Target(Artifact("hub", Path(model.path)), deploy, name, None, model.trust_remote_code)
 
 
 def _from_folder(folder: Path, overrides: tuple[str, ...]) -> Target:
@@ -93,9 +108,23 @@ def _base_of(adapter: Path) -> str:
     return str(base)
 
 
-def _artifact_of(run: Path) -> Artifact | None:
-    record = RunDir(run).read_json(ARTIFACT)
-    return None if record is None else from_record(Artifact, record)
+def _artifact_of(run: Path, deploy: Deploy) -> Artifact | None:
+    """The run's verified result: whole weights, or its adapter where that is to be attached to its base.
+
+    Raises UsageError where the run's adapter was not merged and the merged weights are asked for.
+    """
+    record, adapter = RunDir(run).read_json(ARTIFACT), RunDir(run).read_json("adapter.json")
+    if record is None:
+        return None
+    if deploy.adapter == "attach" and adapter is not None:
+        return from_record(Artifact, adapter)
+    artifact = from_record(Artifact, record)
+    if artifact.kind == "adapter" and deploy.adapter == "merge":
+        raise UsageError(
+            f"the adapter of run {run.name} was not merged into its base",
+            "serve it with --set adapter=attach",
+        )
+    return artifact
 
 
 def _overridden(deploy: Deploy, overrides: Iterable[str]) -> Deploy:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftctl import __version__
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, UsageError
 from ftctl.plan.model import Plan
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
 from ftctl.run.directory import RunDir
 
+PATTERN = frozenset("*?[]$")  # datasets 4.0 expands the absolute path of a data file
 ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
 
@@ -37,8 +38,15 @@ def new_id(now: float) -> str:
 def create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
     """Make `root/<name>/<id>` with the job, the plan and the rendered files.
 
-    Raises FtctlError where the folder cannot be written (no room, no permission); nothing is left then.
+    Raises UsageError for a folder whose name the engine could not read, FtctlError where it cannot be
+    written (no room, no permission); nothing is left then.
     """
+    place = root.absolute() / plan.job.name
+    if PATTERN & set(str(place)):
+        raise UsageError(
+            f"{place} holds one of *?[]$, which the engine does not take literally",
+            "choose another --runs-dir",
+        )
     try:
         return _create(plan, steps, root)
     except OSError as error:

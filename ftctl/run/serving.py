@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments.checks import check_name, chosen_key, chosen_port
+from ftctl.deployments.checks import check_deploy
 from ftctl.deployments.start import start
 from ftctl.errors import FtctlError, Interrupted
 from ftctl.facts.model_dir import model_facts
@@ -44,9 +44,7 @@ def check_place(plan: Plan) -> None:
     """
     block = plan.job.deploy
     if block is not None:
-        check_name(block.name or plan.job.name)
-        chosen_key(block.api_key, os.environ)
-        chosen_port(block)
+        check_deploy(block, block.name or plan.job.name, os.environ)
 
 
 def _tell(run: RunDir, kind: str, data: Mapping[str, object]) -> None:

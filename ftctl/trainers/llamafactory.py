@@ -25,6 +25,7 @@ RUNNER = Path(__file__).resolve().parent.parent / "inside" / "llamafactory_runne
 STAGES = {"sft": "sft"}
 OUTPUT = "output"
 MERGED = "merged"
+CACHE = "cache"  # in the run directory: each run's copy of the data would pile up in the user's cache
 
 
 def render(plan: Plan) -> Rendered:
@@ -104,6 +105,7 @@ def _environment(plan: Plan, decided: TrainPlan) -> dict[str, str | None]:
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order in which nvidia-smi counts
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": None,
+        "HF_DATASETS_CACHE": CACHE,
         "TOKENIZERS_PARALLELISM": "false",
         "DISABLE_VERSION_CHECK": None,
         "USE_V1": None,  # another program with other keys

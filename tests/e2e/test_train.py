@@ -107,6 +107,8 @@ def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, 
     from_merged = [ask(merged, question) for question in questions]
     stopping("stop", "merged", code=0)
     attached = deploy(stopping, run, "attached", *overrides(adapter="attach"))
+    log = Path(attached["log"]).read_text()
+    assert "enable_lora" in log, "the adapter was not attached"
     from_attached = [ask(attached, question) for question in questions]
     same = sum(one == other for one, other in zip(from_merged, from_attached, strict=True))
     assert same >= 19, [pair for pair in zip(from_merged, from_attached, strict=True) if pair[0] != pair[1]]
@@ -139,6 +141,7 @@ def test_the_rendered_files_run_under_the_engines_own_command(
 @pytest.mark.parametrize("processes", [1, 2])
 def test_any_path_works(session_ftctl: Cli, tiny_model: Path, tmp_path: Path, processes: int) -> None:
     folder = tmp_path / 'it\'s a "job" 训练 $HOME [1]'
+    runs = tmp_path / 'it\'s "my runs" 运行'
     folder.mkdir()
     data = folder / "数据 'rows'.jsonl"
     data.write_text((DEMO / "ftctl-qa.jsonl").read_text())
@@ -153,7 +156,7 @@ def test_any_path_works(session_ftctl: Cli, tiny_model: Path, tmp_path: Path, pr
         resources={"gpus": 0, "processes": processes},
     )
     answer = session_ftctl(
-        "train", job, "--runs-dir", folder / "my runs", "--json", cwd=folder, timeout=TRAIN_TIMEOUT, code=0
+        "train", job, "--runs-dir", runs, "--json", cwd=folder, timeout=TRAIN_TIMEOUT, code=0
     )
     events = [json.loads(line) for line in answer.out.splitlines()[:-1]]
     (begin,) = [event for event in events if event["event"] == "begin"]

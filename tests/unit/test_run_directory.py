@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, UsageError
 from ftctl.rendered import Rendered
 from ftctl.run.create import Step, create
 from ftctl.run.directory import RunDir, Tail
@@ -30,6 +30,12 @@ def test_a_run_explains_itself(tmp_path: Path) -> None:
     ]
     assert state_of(run.path).state == "PENDING"
     assert not list(run.path.rglob("*.tmp"))
+
+
+def test_a_folder_that_the_engine_would_read_as_a_pattern(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="choose another --runs-dir"):
+        create(plan(), {"train": STEP}, tmp_path / "runs [1]")
+    assert not (tmp_path / "runs [1]").exists()
 
 
 def _create(root: Path) -> str:
