@@ -31,7 +31,7 @@ def main() -> None:
             worst = max(worst, total)
             rows.append(f"| {where} | {sizes['train']:.1f} | {sizes['node']:.1f} | {total:.1f} |")
     body = [
-        "The largest resident size seen (VmRSS of /proc/PID/status, every 50 ms, in MB of 10⁶ bytes) from the",
+        "The largest resident size (VmRSS of /proc/PID/status, every 50 ms, in MB of 10⁶ bytes) from the",
         "moment the supervisor runs until the demo's job has ended.",
         "",
         "| `ftctl train` writes to | ftctl train | ftctl node | together |",
