@@ -35,6 +35,7 @@ def prepare(
     machine = machine_facts(runs or Path.cwd(), environ)
     if anywhere:
         machine = with_gpus(machine, job)
+    job = _placed(job, machine)
     found: list[Problem] = []
     model = _model(job, found)
     train_data = _data(job.data.train if job.data else (), found)
@@ -51,6 +52,16 @@ def prepare(
     if found:
         raise JobError(found)
     return plan
+
+
+def _placed(job: Job, machine: MachineFacts) -> Job:
+    """The job with its deployment on the devices that trained, one per rank, unless it says otherwise."""
+    deploy = job.deploy
+    if deploy is None or deploy.gpus is not None:
+        return job
+    devices, _ = choose_devices(job.resources.gpus, machine)
+    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
+    return replace(job, deploy=replace(deploy, gpus=devices[:ranks] or 0))
 
 
 def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
@@ -125,8 +136,9 @@ def _engines(
                 environ=environ,
             )
         if job.deploy is not None:
-            gpus = job.resources.gpus if job.deploy.gpus is None else job.deploy.gpus
-            server = locate("vllm", variant(gpus, machine), python=job.deploy.engine_python, environ=environ)
+            server = locate(
+                "vllm", variant(job.deploy.gpus, machine), python=job.deploy.engine_python, environ=environ
+            )
     except Missing:
         raise
     except FtctlError as error:
