@@ -31,7 +31,8 @@ def main() -> None:
             worst = max(worst, total)
             rows.append(f"| {where} | {sizes['train']:.1f} | {sizes['node']:.1f} | {total:.1f} |")
     body = [
-        "Peak resident size (VmHWM of /proc/PID/status, in MB of 10⁶ bytes) while the demo's job trains.",
+        "The largest resident size (VmRSS of /proc/PID/status, every 50 ms, in MB of 10⁶ bytes) from the",
+        "moment the supervisor runs until the demo's job has ended.",
         "",
         "| `ftctl train` writes to | ftctl train | ftctl node | together |",
         "|---|---|---|---|",
@@ -59,9 +60,9 @@ def training(job: Path, runs: Path, *, terminal: bool) -> dict[str, float]:
     peaks = {"train": 0.0, "node": 0.0}
     while child.poll() is None:
         drain(main)
-        peaks["train"] = max(peaks["train"], peak(child.pid))
         for record in runs.glob("*/*/node.json"):
-            peaks["node"] = max(peaks["node"], peak(json.loads(record.read_text())["pid"]))
+            peaks["node"] = max(peaks["node"], resident(json.loads(record.read_text())["pid"]))
+            peaks["train"] = max(peaks["train"], resident(child.pid))
         time.sleep(0.05)
     os.close(main)
     if child.returncode != 0:
@@ -80,13 +81,13 @@ def drain(reader: int) -> None:
         return
 
 
-def peak(pid: int) -> float:
-    """The peak resident size of a process in MB; 0 where it has gone."""
+def resident(pid: int) -> float:
+    """The resident size of a process in MB; 0 where it has gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM")), 0.0)
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmRSS")), 0.0)
 
 
 if __name__ == "__main__":
