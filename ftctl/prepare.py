@@ -13,14 +13,34 @@ from ftctl.facts.datasets import scan
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
+from ftctl.job.load import load
 from ftctl.job.model import Dataset, Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
+from ftctl.record import to_record
 from ftctl.rendered import Rendered
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
+
+
+def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Job:
+    """The job in `file` as the command line asks for it. `gpus` is `--gpus`: a count, indices, or all.
+
+    Raises JobError for a bad job, UsageError where `--gpus` and the job's own GPUs disagree.
+    """
+    job = load(file, overrides)
+    if gpus is None:
+        return job
+    asked = load(file, (*overrides, f"resources.gpus={f'[{gpus}]' if ',' in gpus else gpus}"))
+    own = to_record(job.resources.gpus)
+    if "resources.gpus" in job.written and job.resources.gpus != asked.resources.gpus:
+        raise UsageError(
+            f"--gpus {gpus} and resources.gpus: {own} disagree",
+            "leave one out; --set resources.gpus=… overrides the job file",
+        )
+    return asked
 
 
 def prepare(

@@ -28,13 +28,10 @@ def plan(
 
     ftctl plan job.yaml --gpus 0 --json
     """
-    from ftctl.job.load import load
-    from ftctl.prepare import prepare
+    from ftctl.prepare import load_job, prepare
     from ftctl.record import to_record
-    from ftctl.run.whole import gpus_override
     from ftctl.view.output import emit, table
 
-    more = (f"resources.gpus={gpus_override(gpus)}",) if gpus is not None else ()
-    made = prepare(load(job_file, (*(overrides or ()), *more)))
+    made = prepare(load_job(job_file, tuple(overrides or ()), gpus))
     rows = [(choice.key, choice.value, choice.reason) for choice in made.choices]
     emit("plan", to_record(made), as_json=as_json, text=table(("key", "value", "why"), rows))

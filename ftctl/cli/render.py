@@ -32,14 +32,11 @@ def render(
 
     ftctl render job.yaml --output native/
     """
-    from ftctl.job.load import load
-    from ftctl.prepare import prepare, rendered
+    from ftctl.prepare import load_job, prepare, rendered
     from ftctl.run.rendering import as_data, as_text, write
-    from ftctl.run.whole import gpus_override
     from ftctl.view.output import emit, say
 
-    more = (f"resources.gpus={gpus_override(gpus)}",) if gpus is not None else ()
-    steps = rendered(prepare(load(job_file, (*(overrides or ()), *more))))
+    steps = rendered(prepare(load_job(job_file, tuple(overrides or ()), gpus)))
     if output is not None:
         write(steps, output)
         say(f"written to {output}")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from ftctl.deployments.store import describe
 from ftctl.engines.ensure import ensure_all
-from ftctl.errors import FtctlError
-from ftctl.job.load import load
+from ftctl.errors import FtctlError, UsageError
 from ftctl.launchers import launcher
 from ftctl.plan.model import Plan
-from ftctl.prepare import prepare, rendered
+from ftctl.prepare import load_job, prepare, rendered
 from ftctl.registry import add_run
 from ftctl.run.create import create
 from ftctl.run.directory import RunDir
@@ -36,9 +35,12 @@ def run_job(
 
     Raises JobError, UsageError and Missing before anything is started, FtctlError where the run fails.
     """
-    if gpus is not None:
-        overrides += (f"resources.gpus={gpus_override(gpus)}",)
-    plan = prepare(load(job_file, overrides), runs=runs_dir)
+    job = load_job(job_file, overrides, gpus)
+    if job.train is None:
+        raise UsageError(
+            f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
+        )
+    plan = prepare(job, runs=runs_dir)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
@@ -49,11 +51,6 @@ def run_job(
     with view_for(sys.stderr.isatty(), as_json) as view:
         ending = follow(run.path, view.show, say)
     return _close(run, plan, ending, as_json=as_json)
-
-
-def gpus_override(text: str) -> str:
-    """`--gpus` as the job file writes it: `2`, `all`, or `0,1` as a list."""
-    return f"[{text}]" if "," in text else text
 
 
 def headline(plan: Plan) -> str:
