@@ -32,11 +32,11 @@ def render(
 
     ftctl render job.yaml --output native/
     """
-    from ftctl.prepare import load_job, prepare, rendered
-    from ftctl.run.rendering import as_data, as_text, write
+    from ftctl.prepare import load_job, prepare
+    from ftctl.run.rendering import all_steps, as_data, as_text, write
     from ftctl.view.output import emit, say
 
-    steps = rendered(prepare(load_job(job_file, tuple(overrides or ()), gpus)))
+    steps = all_steps(prepare(load_job(job_file, tuple(overrides or ()), gpus)))
     if output is not None:
         write(steps, output)
         say(f"written to {output}")

@@ -36,7 +36,9 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
     root, overriding = override.apply(root, overrides, schema)
     root, unresolved = environment.resolve(root, schema, environ)
     problems += overriding + unresolved
-    folder = normalise.Folder(path.absolute().parent, Path(environ.get("HOME") or Path.home()), is_dir)
+    folder = normalise.Folder(
+        path.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
+    )
     told = {(fault.file, fault.line, fault.column) for fault in problems}
     found = (*check(root, schema), *missing(root, folder))
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)

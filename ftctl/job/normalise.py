@@ -23,10 +23,13 @@ class Folder:
     is_dir: Callable[[Path], bool]
 
     def path(self, written: str) -> Path:
-        """The absolute path of what was written."""
+        """The absolute path of what was written, its leading `..` followed: `base` holds no links."""
         if written == "~" or written.startswith("~/"):
             return self.home / written[2:]
-        return self.base / written
+        base, parts = self.base, Path(written).parts
+        while parts and parts[0] == "..":
+            base, parts = base.parent, parts[1:]
+        return base.joinpath(*parts)
 
 
 def model_of(value: str | Mapping[str, Any], folder: Folder) -> Model:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ftctl.process import ProcessId, start_detached
 from ftctl.run.control import stop as stop_run
-from ftctl.run.directory import LOG
+from ftctl.run.directory import LOG, RunDir
 from ftctl.run.state import RunState, state_of
 
 NAME = "local"
@@ -17,7 +17,10 @@ NAME = "local"
 def submit(run: Path) -> ProcessId:
     """Start `ftctl node RUN`. `-P` keeps the run directory off the module path."""
     command = (sys.executable, "-P", "-m", "ftctl", "node", str(run))
-    return start_detached(command, cwd=run, env=os.environ, log=run / "node.log")
+    process = start_detached(command, cwd=run, env=os.environ, log=run / "node.log")
+    # A node that dies before it can say so itself is seen as dead all the same.
+    RunDir(run).write_json("node.json", process)
+    return process
 
 
 def poll(run: Path) -> RunState:

@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminated)
     run = RunDir(Path(argv[0]))
-    run.write_json("node.json", identify(os.getpid()))
+    run.write_json("node.json", identify(os.getpid()))  # a launcher on another machine could not
     try:
         _work(run)
     except OSError as error:

@@ -13,14 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ftctl.artifacts.model import Artifact
 from ftctl.facts.model import Facts, Gpu, MachineFacts
 from ftctl.job.load import load
 from ftctl.plan.model import Plan
-from ftctl.prepare import prepare, rendered
-from ftctl.rendered import Rendered
-from ftctl.run.rendering import command_line
-from ftctl.servers import server
+from ftctl.prepare import prepare
+from ftctl.run.rendering import all_steps, command_line
 
 CASES = Path(__file__).parent / "render"
 GPUS = tuple(Gpu(index, "NVIDIA A100", 80 * 2**30, 8.0) for index in range(4))
@@ -45,23 +42,10 @@ def steady(facts: Facts, case: Path) -> Facts:
 def text_of(plan: Plan) -> str:
     """Everything that is rendered for a plan, with this machine's folders taken out."""
     parts = []
-    steps: dict[str, Rendered] = rendered(plan) if plan.train is not None else {}
-    for name, step in steps.items():
+    for name, step in all_steps(plan).items():
         parts += [f"== {file}\n{content}" for file, content in step.files.items()]
         parts += [f"== {link} -> {target}\n" for link, target in step.links.items()]
         parts.append(f"== {name}\n{command_line(step)}\n")
-    if plan.serve is not None and plan.job.deploy is not None and plan.facts.server is not None:
-        kind = "adapter" if plan.serve.adapter == "attach" else "model"
-        artifact = Artifact(kind, Path("/run/output"), plan.job.model.path, lora_rank=8)
-        served = server(plan.serve.engine).render(
-            plan.serve,
-            plan.job.deploy,
-            artifact,
-            python=plan.facts.server.python,
-            port=8000,
-            machine=plan.facts.machine,
-        )
-        parts.append(f"== serve\n{command_line(served)}\n")
     text = "\n".join(parts)
     for folder, name in ((CASES, "/golden"), (CASES.parents[2], "/ftctl")):
         text = text.replace(str(folder), name)

@@ -76,7 +76,11 @@ def test_a_run_is_served_by_its_name(serving: Cli) -> None:
 
 def test_a_job_file_means_its_newest_result(serving: Cli) -> None:
     job = serving.cwd / "job.yaml"
-    job.write_text("name: small\nmodel: m\ndeploy: {name: desk, max_length: 16}\n")
+    (serving.cwd / "rows.jsonl").write_text('{"instruction": "a?", "output": "b"}\n')
+    job.write_text(
+        "name: small\nmodel: m\ndata: {train: rows.jsonl}\ntrain: {method: full}\n"
+        "deploy: {name: desk, max_length: 16}\n"
+    )
     assert "no run of small has a verified result yet" in deploy(serving, "job.yaml", code=2).err
     older = finished_run(serving)
     older.rename(older.with_name("20200101-000000-aaaa"))
@@ -85,6 +89,13 @@ def test_a_job_file_means_its_newest_result(serving: Cli) -> None:
     deploy(serving, "job.yaml")
     row = serving("ps", "--json", code=0).data["deployments"][0]
     assert (row["name"], row["model"], row["run"]) == ("desk", "desk", str(newest))
+
+
+def test_a_job_that_trains_nothing_serves_its_model(serving: Cli) -> None:
+    (serving.cwd / "job.yaml").write_text("name: small\nmodel: ./m\ndeploy: {name: plain, max_length: 16}\n")
+    deploy(serving, "job.yaml")
+    row = serving("ps", "--json", code=0).data["deployments"][0]
+    assert (row["name"], row["run"]) == ("plain", None)
 
 
 def test_a_run_without_a_result_is_not_served(serving: Cli) -> None:
