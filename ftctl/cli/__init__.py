@@ -11,16 +11,10 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    if sys.argv[1:2] == ["node"]:
-        # A node lives as long as its training: it must not carry the command line's libraries.
-        from ftctl.run.node import main as supervise
-
-        sys.exit(supervise(sys.argv[2:]))
-    from ftctl.cli.app import app
     from ftctl.errors import BUG, FtctlError
 
     try:
-        app(prog_name="ftctl")
+        _run(sys.argv[1:])
     except FtctlError as error:
         from ftctl.view.failure import show_error
 
@@ -35,3 +29,18 @@ def main() -> None:
 
         show_bug(bug, sys.argv[1:])
         sys.exit(BUG)
+
+
+def _run(arguments: list[str]) -> None:
+    """Run one command. What lives as long as a training does not carry the command line's libraries."""
+    if arguments[:1] == ["node"]:
+        from ftctl.run.node import main as supervise
+
+        sys.exit(supervise(arguments[1:]))
+    if arguments[:1] == ["_attend"]:
+        from ftctl.run.attend import main as attend
+
+        sys.exit(attend(arguments[1:]))
+    from ftctl.cli.app import app
+
+    app(prog_name="ftctl")

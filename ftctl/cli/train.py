@@ -37,6 +37,4 @@ def train(
     """
     from ftctl.run.whole import run_job
 
-    raise typer.Exit(
-        run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)
-    )
+    run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ def follow(path: Path, show: Callable[[Event], None], say: Callable[[str], None]
     run, tail, asked = RunDir(path), Tail(path / EVENTS), False
     while True:
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             ended = _ending(run)
             for line in tail.lines():
                 event = parse(line)

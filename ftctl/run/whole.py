@@ -1,25 +1,22 @@
-"""The whole job: load, check, plan, render, launch, and follow it to its end."""
+"""The whole job: load, check, plan, render, launch; then this process becomes one that attends the run."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
-from ftctl.deployments.store import describe
 from ftctl.engines.ensure import ensure_all
-from ftctl.errors import FtctlError, UsageError
+from ftctl.errors import UsageError
 from ftctl.launchers import launcher
 from ftctl.plan.model import Plan
 from ftctl.prepare import load_job, prepare, rendered
 from ftctl.registry import add_run
+from ftctl.run.attend import become
 from ftctl.run.create import create
-from ftctl.run.directory import RunDir
 from ftctl.run.find import runs_root
-from ftctl.run.follow import Ending, follow
 from ftctl.run.serving import check_place
-from ftctl.view.follow_view import view_for
-from ftctl.view.output import envelope, say
+from ftctl.view.output import say
 
 
 def run_job(
@@ -30,10 +27,10 @@ def run_job(
     *,
     install: bool,
     as_json: bool,
-) -> int:
-    """Run the job in `job_file` and return its exit code.
+) -> NoReturn:
+    """Run the job in `job_file`; the process ends with the run's exit code.
 
-    Raises JobError, UsageError and Missing before anything is started, FtctlError where the run fails.
+    Raises JobError, UsageError and Missing before anything is started.
     """
     job = load_job(job_file, overrides, gpus)
     if job.train is None:
@@ -48,9 +45,7 @@ def run_job(
     add_run(run.path, plan.job.name, run.path.name, time.time())
     say(f"run {plan.job.name} {run.path.name} in {run.path}")
     launcher(plan.job.resources.launcher).submit(run.path)
-    with view_for(sys.stderr.isatty(), as_json) as view:
-        ending = follow(run.path, view.show, say)
-    return _close(run, plan, ending, as_json=as_json)
+    become(run.path, as_json=as_json)
 
 
 def headline(plan: Plan) -> str:
@@ -64,23 +59,3 @@ def headline(plan: Plan) -> str:
         f"{job.name}: {job.train.task} {job.train.method} of {job.model.path} on {rows} rows, "
         f"{train.engine} on {place}, batch {train.batch_size}, {train.precision}"
     )
-
-
-def _close(run: RunDir, plan: Plan, ending: Ending, *, as_json: bool) -> int:
-    """Say how it ended and what to do next."""
-    result = {"run": str(run.path), "id": run.path.name, "name": plan.job.name, "state": ending.state}
-    if as_json:
-        detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
-        print(envelope("train", result, exit_code=ending.exit_code, error=detail))
-        return ending.exit_code
-    if ending.exit_code not in (0, 130):
-        error = FtctlError(f"{plan.job.name} {run.path.name} {ending.state}: {ending.message}", ending.remedy)
-        error.exit_code = ending.exit_code
-        raise error
-    if ending.exit_code == 130:
-        say(f"{plan.job.name} {run.path.name} {ending.message}; {ending.remedy}")
-        return 130
-    say(f"done: {run.path}")
-    if plan.job.deploy is not None:
-        say(describe(plan.job.deploy.name or plan.job.name))
-    return 0

@@ -13,7 +13,8 @@ from ftctl.view.output import envelope, say
 
 
 def _command(argv: Sequence[str]) -> str:
-    return next((word for word in argv if not word.startswith("-")), "")
+    word = next((word for word in argv if not word.startswith("-")), "")
+    return "train" if word == "_attend" else word
 
 
 def show_error(error: FtctlError, argv: Sequence[str]) -> None:

@@ -1,0 +1,69 @@
+"""Attend a run that was just started: show its events, and end with its exit code.
+
+`ftctl train` turns into this once the run is launched. It imports little: the libraries that checked
+and planned the job are not carried for the hours that the training takes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from ftctl.errors import FtctlError
+from ftctl.run.directory import RunDir
+from ftctl.run.follow import Ending, follow
+from ftctl.view.follow_view import view_for
+from ftctl.view.output import envelope, say
+
+WORD = "_attend"
+
+
+def become(run: Path, *, as_json: bool) -> NoReturn:
+    """Replace this process by one that attends the run."""
+    sys.stdout.flush()
+    # A Ctrl-C meanwhile waits until `follow` can act on it: the mask lives on in the new program.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    command = [sys.executable, "-P", "-m", "ftctl", WORD, str(run), *(["--json"] if as_json else [])]
+    os.execv(sys.executable, command)  # noqa: S606 - the same program, by its argument tuple
+
+
+def main(argv: list[str]) -> int:
+    """Attend the run in `argv[0]` until it ends and return its exit code; `--json` may follow.
+
+    Raises FtctlError, with the run's exit code, where it failed.
+    """
+    run, as_json = RunDir(Path(argv[0])), "--json" in argv[1:]
+    with view_for(sys.stderr.isatty(), as_json) as view:
+        ending = follow(run.path, view.show, say)
+    name = str((run.read_json("run.json") or {}).get("name", run.path.parent.name))
+    if as_json:
+        return _as_json(run, name, ending)
+    if ending.exit_code not in (0, 130):
+        error = FtctlError(f"{name} {run.path.name} {ending.state}: {ending.message}", ending.remedy)
+        error.exit_code = ending.exit_code
+        raise error
+    if ending.exit_code == 130:
+        say(f"{name} {run.path.name} {ending.message}; {ending.remedy}")
+        return 130
+    say(f"done: {run.path}")
+    _show_deployment(run)
+    return 0
+
+
+def _as_json(run: RunDir, name: str, ending: Ending) -> int:
+    result = {"run": str(run.path), "id": run.path.name, "name": name, "state": ending.state}
+    detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
+    sys.stdout.write(envelope("train", result, exit_code=ending.exit_code, error=detail) + "\n")
+    return ending.exit_code
+
+
+def _show_deployment(run: RunDir) -> None:
+    """What is running now, and how to ask it, watch it and stop it."""
+    names = [event.data.get("name") for event in run.events() if event.kind == "deployment"]
+    if names:
+        from ftctl.deployments.store import describe
+
+        say(describe(str(names[-1])))
