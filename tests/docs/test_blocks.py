@@ -88,6 +88,15 @@ def test_a_page_links_to_what_is_there(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_shown_runs(page: Path) -> None:
+    """Commands stand in `console` blocks, which run; no other kind of block shows one."""
+    for block in blocks(page):
+        if block.language != "console" and page.name != "commands.md":
+            shown = [line for line in block.lines if line.startswith(("$ ", "ftctl ", "make "))]
+            assert not shown, f"{page.name}:{block.line}: {shown}"
+
+
 def test_a_difference_is_found() -> None:
     assert missing(("one", "...", "three ... five"), "one\ntwo\nthree four five\n") is None
     assert missing(("one", "two"), "two\none\n") == "two"
