@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ def ensure_engine(
     if read_marker(final) is None:
         if not install:
             raise not_installed(recipe)
+        check_libraries(recipe)
         try:
             _build_once(recipe, final, report, watch, environ)
         except OSError as error:
@@ -77,6 +79,18 @@ def not_installed(recipe: Recipe) -> Missing:
     """The refusal where an environment is needed and not there."""
     command = f"ftctl engines install {recipe.engine.name} --variant {recipe.variant.name}"
     return Missing(f"{recipe.title} is not installed", f"install it with `{command}`")
+
+
+def check_libraries(recipe: Recipe) -> None:
+    """Raises Missing for a shared library that the engine cannot do without and no package of it brings."""
+    for library, package in recipe.variant.libraries:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            raise Missing(
+                f"{recipe.title} needs {library} and this machine has none",
+                f"on Debian and Ubuntu: sudo apt install {package}",
+            ) from None
 
 
 def _cannot_write(recipe: Recipe, root: Path, error: OSError) -> FtctlError:

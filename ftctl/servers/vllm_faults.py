@@ -6,6 +6,11 @@ from ftctl.servers.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        r"ImportError\('(lib[\w+.-]+): cannot open shared object file",
+        "vLLM needs {1} and this machine has none",
+        "install the package that brings it (libnuma.so.1: sudo apt install libnuma1)",
+    ),
+    Fault(
         r"unrecognized arguments: (.+)",
         "vLLM has no argument {1}",
         "correct or remove it in deploy.native; vLLM's own list: ftctl engines path vllm, then -m "

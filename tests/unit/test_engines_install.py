@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,3 +230,15 @@ def test_uvs_failures_are_said_in_plain_words(output: str, what: str) -> None:
 def test_health_names_the_interpreter_that_cannot_import() -> None:
     with pytest.raises(FtctlError, match=r"(?s)import no_such_module.*No module named"):
         check(Path(sys.executable), module="no_such_module", asked=["none"], environ=os.environ)
+
+
+def test_a_library_that_the_machine_lacks_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    lacking = replace(
+        ENGINE.variants[0], libraries=(("libc.so.6", "libc6"), ("libnothing.so.9", "libnothing9"))
+    )
+    wanted = replace(order(tmp_path), engine=replace(ENGINE, variants=(lacking,)))
+    with pytest.raises(Missing, match=r"Tiny needs libnothing\.so\.9") as caught:
+        ensure_engine(wanted, install=True, report=lambda _: None, environ=environment(tmp_path))
+    assert "apt install libnothing9" in caught.value.remedy
+    assert not (tmp_path / "engines").exists()

@@ -14,6 +14,12 @@ GENERIC = "RuntimeError: Engine core initialization failed. See root cause above
 # Lines as vLLM 0.32.0 wrote them, or as its source words them where this machine cannot bring them about.
 SEEN = (
     (
+        "(EngineCore pid=7) WARNING 11-21 10:36:01 [cpu.py:644] Failed to import from vllm._C: ImportError("
+        "'libnuma.so.1: cannot open shared object file: No such file or directory')",
+        "vLLM needs libnuma.so.1",
+        "libnuma1",
+    ),
+    (
         "api_server.py: error: unrecognized arguments: --no-such-flag 3",
         "no argument --no-such-flag",
         "native",
