@@ -238,7 +238,7 @@ def test_a_library_that_the_machine_lacks_is_said_before_anything_is_fetched(tmp
         ENGINE.variants[0], libraries=(("libc.so.6", "libc6"), ("libnothing.so.9", "libnothing9"))
     )
     wanted = replace(order(tmp_path), engine=replace(ENGINE, variants=(lacking,)))
-    with pytest.raises(Missing, match=r"Tiny needs libnothing\.so\.9") as caught:
+    with pytest.raises(Missing, match=r"Tiny \(cpu\) needs libnothing\.so\.9") as caught:
         ensure_engine(wanted, install=True, report=lambda _: None, environ=environment(tmp_path))
     assert "apt install libnothing9" in caught.value.remedy
     assert not (tmp_path / "engines").exists()
