@@ -13,13 +13,15 @@ class Rendered:
 
     `argv` starts with the engine's interpreter. `env` is what ftctl sets on top of the inherited
     environment; a value of None unsets the name. `files` maps paths relative to the working directory
-    to their content, `links` to what a symbolic link there points to.
+    to their content, `links` to what a symbolic link there points to. `scratch` are folders there that
+    nobody needs once the command has succeeded.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str | None] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, Path] = field(default_factory=dict)
+    scratch: tuple[str, ...] = ()
 
 
 def environment(base: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Step:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str | None]
+    scratch: tuple[str, ...] = ()
 
 
 def new_id(now: float) -> str:
@@ -70,7 +71,9 @@ def _create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
                 run.write(name, content)
             for name, target in rendered.links.items():
                 run.link(name, target)
-        run.write_json("steps.json", [Step(name, step.argv, step.env) for name, step in steps.items()])
+        run.write_json(
+            "steps.json", [Step(name, step.argv, step.env, step.scratch) for name, step in steps.items()]
+        )
         run.write_json("run.json", _identity(plan, run, now))
     except OSError:
         _remove(run.path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ class RunDir:
 
     def ask_to_stop(self) -> None:
         (self.path / STOP).touch()
+
+    def drop(self, folders: Sequence[str]) -> None:
+        """Remove folders that are not needed any more; one that is not there is no matter."""
+        for name in folders:
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def reserve(self) -> None:
         """Set aside room for the exit record."""

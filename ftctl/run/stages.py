@@ -66,6 +66,7 @@ def run_step(run: RunDir, step: Step) -> None:
     if child.returncode != 0:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
         raise _failure(run, step, child.returncode, following.step)
+    run.drop(step.scratch)
     run.emit("phase", {"name": step.name, "state": "done", "seconds": seconds})
 
 

@@ -35,7 +35,7 @@ def render(plan: Plan) -> Rendered:
     arguments = _arguments(plan, train, decided)
     arguments.update(train.native)
     files = {"native/train.yaml": _yaml(arguments), "native/dataset_info.json": _json(info)}
-    return Rendered(_command(plan, decided), _environment(plan, decided), files, links)
+    return Rendered(_command(plan, decided), _environment(plan, decided), files, links, (CACHE,))
 
 
 def render_merge(plan: Plan) -> Rendered | None:

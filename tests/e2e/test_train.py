@@ -164,6 +164,58 @@ def test_any_path_works(session_ftctl: Cli, tiny_model: Path, tmp_path: Path, pr
     assert any("eval_loss" in event["metrics"] for event in events if event["event"] == "evaluation")
 
 
+def test_freeze_tuning_on_rows_of_every_format_by_an_interpreter_of_the_users_own(
+    session_ftctl: Cli, tiny_model: Path, llamafactory_python: Path, tmp_path: Path
+) -> None:
+    alpaca = [{"question": row["instruction"], "answer": row["output"]} for row in ROWS[:30]]
+    sharegpt = [
+        {
+            "conversations": [
+                {"from": "human", "value": row["instruction"]},
+                {"from": "gpt", "value": row["output"]},
+            ]
+        }
+        for row in ROWS[30:60]
+    ]
+    openai = [
+        {
+            "messages": [
+                {"role": "system", "content": "Answer."},
+                {"role": "user", "content": row["instruction"]},
+                {"role": "assistant", "content": row["output"]},
+            ]
+        }
+        for row in ROWS[60:]
+    ]
+    (tmp_path / "alpaca.json").write_text(json.dumps(alpaca))
+    for name, rows in (("sharegpt.jsonl", sharegpt), ("openai.jsonl", openai)):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    mapped = {"path": "alpaca.json", "columns": {"prompt": "question", "response": "answer"}}
+    job = demo_job(
+        tiny_model,
+        tmp_path / "job.yaml",
+        name="freeze",
+        data={"train": [mapped, "sharegpt.jsonl"], "eval": "openai.jsonl"},
+        train={
+            "method": "freeze",
+            "freeze": {"layers": 1},
+            "epochs": 2,
+            "max_length": 256,
+            "engine_python": str(llamafactory_python),
+        },
+    )
+    nowhere = {"FTCTL_ENGINES": str(tmp_path / "no-engines"), "FTCTL_LLAMAFACTORY_PYTHON": ""}
+    answer = session_ftctl("train", job, "--no-install", "--json", env=nowhere, timeout=TRAIN_TIMEOUT, code=0)
+    run = Path(answer.data["run"])
+    events = [json.loads(line) for line in answer.out.splitlines()[:-1]]
+    steps = [event for event in events if event["event"] == "step"]
+    assert len(steps) == 8, "60 rows in batches of 16, twice"
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert any("eval_loss" in event["metrics"] for event in events if event["event"] == "evaluation")
+    assert json.loads((run / "artifact.json").read_text())["architecture"] == "Qwen3ForCausalLM"
+    assert not (run / "cache").exists()
+
+
 def start_in_background(cli: Cli, job: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         cli.argv("train", job),

@@ -26,7 +26,7 @@ def test_a_run_explains_itself(tmp_path: Path) -> None:
     assert (run.path / "native/a.yaml").read_text() == "a: 1\n"
     assert (run.path / "data/x").readlink() == Path("/data/x")
     assert run.read_json("steps.json") == [
-        {"name": "train", "argv": ["/bin/true"], "env": {"A": "1", "B": None}}
+        {"name": "train", "argv": ["/bin/true"], "env": {"A": "1", "B": None}, "scratch": []}
     ]
     assert state_of(run.path).state == "PENDING"
     assert not list(run.path.rglob("*.tmp"))
