@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError
-from ftctl.facts.datasets import scan
+from ftctl.facts.datasets import Survey, Watch, survey
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
+from ftctl.facts.oddities import overlap
 from ftctl.job.load import load
 from ftctl.job.model import Dataset, Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
@@ -44,13 +45,19 @@ def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Job:
 
 
 def prepare(
-    job: Job, *, environ: Mapping[str, str] = os.environ, runs: Path | None = None, anywhere: bool = False
+    job: Job,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    runs: Path | None = None,
+    anywhere: bool = False,
+    watch: Watch | None = None,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
     With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
-    checked on a machine that will not run it. Raises JobError with every problem of the job, its data
-    and its model; Missing where a GPU asked for is not there.
+    checked on a machine that will not run it. `watch` is told how far the reading of the data is.
+    Raises JobError with every problem of the job, its data and its model; Missing where a GPU asked for
+    is not there.
     """
     machine = machine_facts(runs or Path.cwd(), environ)
     if anywhere:
@@ -58,11 +65,10 @@ def prepare(
     job = _placed(job, machine)
     found: list[Problem] = []
     model = _model(job, found)
-    train_data = _data(job.data.train if job.data else (), found)
-    eval_data = _data(job.data.eval if job.data else (), found)
+    train_data, eval_data, warnings = _data(job, found, watch)
     trainer, server = _engines(job, machine, environ, found)
     facts = Facts(machine, model, train_data, eval_data, trainer, server)
-    plan = Plan(job, facts, None, None, ())
+    plan = Plan(job, facts, None, None, (), tuple(warnings))
     if job.train is not None:
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
@@ -132,14 +138,27 @@ def _model(job: Job, found: list[Problem]) -> ModelFacts:
         return ModelFacts(job.model.path, local=True)
 
 
-def _data(datasets: tuple[Dataset, ...], found: list[Problem]) -> tuple[DatasetFacts, ...]:
-    facts = []
-    for dataset in datasets:
-        fact, problems = scan(dataset)
-        found += problems
-        if fact is not None:
-            facts.append(fact)
-    return tuple(facts)
+def _data(
+    job: Job, found: list[Problem], watch: Watch | None
+) -> tuple[tuple[DatasetFacts, ...], tuple[DatasetFacts, ...], list[Problem]]:
+    """The facts about the files to train and to evaluate on, and warnings about them."""
+    if job.data is None:
+        return (), (), []
+    task = job.train.task if job.train is not None else None
+    train = [(dataset, survey(dataset, task, watch=watch)) for dataset in job.data.train]
+    held_out = [(dataset, survey(dataset, task, watch=watch)) for dataset in job.data.eval]
+    warnings: list[Problem] = []
+    known = [(dataset.path, looked.tally) for dataset, looked in train]
+    for dataset, looked in held_out:
+        warnings += overlap((dataset.path, looked.tally), known)
+    for _, looked in (*train, *held_out):
+        found += looked.problems
+        warnings += looked.warnings
+    return _facts(train), _facts(held_out), sorted(warnings)
+
+
+def _facts(looked: list[tuple[Dataset, Survey]]) -> tuple[DatasetFacts, ...]:
+    return tuple(found.facts for _, found in looked if found.facts is not None)
 
 
 def _engines(

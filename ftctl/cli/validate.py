@@ -56,9 +56,13 @@ def _checked(file: Path, overrides: tuple[str, ...]) -> Job:
     """The job in `file`, with every check that needs no engine and no GPU."""
     from ftctl.job.load import load
     from ftctl.prepare import prepare
+    from ftctl.view.output import warn
+    from ftctl.view.scanning import Scanning
 
     job = load(file, overrides)
-    prepare(job, anywhere=True)
+    with Scanning() as watch:
+        plan = prepare(job, anywhere=True, watch=watch)
+    warn(plan.warnings)
     return job
 
 

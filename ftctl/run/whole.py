@@ -16,7 +16,8 @@ from ftctl.run.attend import become
 from ftctl.run.create import create
 from ftctl.run.find import runs_root
 from ftctl.run.serving import check_place
-from ftctl.view.output import say
+from ftctl.view.output import say, warn
+from ftctl.view.scanning import Scanning
 
 
 def run_job(
@@ -37,7 +38,9 @@ def run_job(
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
-    plan = prepare(job, runs=runs_dir)
+    with Scanning() as watch:
+        plan = prepare(job, runs=runs_dir, watch=watch)
+    warn(plan.warnings)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
