@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from ftctl.engines.ensure import ensure_all
 from ftctl.errors import UsageError
 from ftctl.launchers import launcher
 from ftctl.plan.model import Plan
@@ -14,6 +13,7 @@ from ftctl.prepare import load_job, prepare, rendered
 from ftctl.registry import add_run
 from ftctl.run.attend import become
 from ftctl.run.create import create
+from ftctl.run.engines import ensure_all
 from ftctl.run.find import runs_root
 from ftctl.run.serving import check_place
 from ftctl.view.output import say
