@@ -42,11 +42,11 @@ class Rule:
     find: Callable[[View], Broken]
 
 
-def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[Path, Said]]:
-    """Every broken rule: the path to point at, and message and remedy."""
+def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[str, Path, Said]]:
+    """Every broken rule: its name, the path to point at, and message and remedy."""
     view = View(document, bad)
     for rule in RULES:
-        yield from rule.find(view)
+        yield from ((rule.name, path, said) for path, said in rule.find(view))
 
 
 def _something_to_do(job: View) -> Broken:
