@@ -90,13 +90,12 @@ def _quantization(job: View) -> Broken:
     value = job.get("train.quantization")
     if value is None:
         return
-    full = value if isinstance(value, Mapping) else {"bits": value}
-    method, bits = full.get("method", "bnb"), full.get("bits")
+    method, bits = job.get("train.quantization.method") or "bnb", job.get("train.quantization.bits")
     if _method(job) in ("full", "freeze"):
         said = f"needs method lora, and train.method is {_method(job)}"
         yield ("train", "quantization"), (said, "write method: lora, or remove it")
     fits = {"bnb": (4, 8), "eetq": (8,)}.get(method, (2, 3, 4, 5, 6, 8))
-    if isinstance(value, Mapping) and bits is not None and bits not in fits:
+    if bits is not None and bits not in fits:
         listed = " or ".join(map(str, fits))
         yield (
             ("train", "quantization", "bits"),
