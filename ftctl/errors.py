@@ -46,7 +46,8 @@ class UsageError(FtctlError):
 class Problem:
     """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown.
 
-    `kind` is a stable name of what is wrong, for machines: `unknown-key`, or the name of a rule.
+    `kind` is a stable name of what is wrong, for machines: `unknown-key`, or the name of a rule;
+    `level` is `error` or `warning`.
     """
 
     file: str
@@ -56,6 +57,7 @@ class Problem:
     message: str
     remedy: str = ""
     kind: str = ""
+    level: str = "error"
 
     def __str__(self) -> str:
         place = self.file
@@ -63,7 +65,8 @@ class Problem:
             place += f":{self.line}:{self.column}"
         key = f" {self.key}:" if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}:{key} {self.message}{remedy}"
+        level = "" if self.level == "error" else f" {self.level}:"
+        return f"{place}:{key}{level} {self.message}{remedy}"
 
 
 def of_kind(kind: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:

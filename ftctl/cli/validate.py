@@ -59,7 +59,7 @@ def validate(
     checked = tuple(_checked(file, settings, asked) for file in counting(files, "checking"))
     report = Report(checked, skipped)
     _show(report, "json" if as_json else form)
-    if report.problems:
+    if len(report.valid) < len(report.files):
         raise typer.Exit(2)
 
 
@@ -115,10 +115,8 @@ def _show(report: Report, form: str) -> None:
     else:
         module = "as_json" if form == "json" else form
         sys.stdout.write(import_module(f"ftctl.view.reports.{module}").write(report, Path.cwd()))
-    if form != "json" and report.problems:
+    if form != "json" and report.verdict:
         say(f"ftctl: {report.verdict}")
-    elif form != "json" and report.skipped:
-        say(f"ftctl: every job is valid{report.passed_over}")
 
 
 def _summary(job: Job) -> str:

@@ -21,10 +21,13 @@ ODD = Problem("a, b:c%.yaml", 3, 7, "train.lr", "is <100 %> & \"x\" :: 'y', 客"
 DATA = Problem("/checkout/data/rows 1.jsonl", 41, 0, "", "no text", "", "data")
 AWAY = Problem("/elsewhere/rows.jsonl", 0, 0, "", "it has no rows", "", "data")
 OPTION = Problem("--set train.lr=1", 0, 0, "train.lr", "lr is not a key of train", "", "unknown-key")
+HINT = Problem(
+    "good.yaml", 5, 3, "data.eval", "is never looked at", "set train.eval_every", "hint", "warning"
+)
 REPORT = Report(
     (
         Checked("a, b:c%.yaml", problems=(ODD, DATA)),
-        Checked("good.yaml", "good", "sft, lora, x/y"),
+        Checked("good.yaml", "good", "sft, lora, x/y", (HINT,)),
         Checked("second\x01.yaml", problems=(DATA, OPTION, AWAY)),
     ),
     skipped=2,
@@ -77,14 +80,14 @@ SARIF = {
 
 
 def test_the_problems_are_sorted_and_each_is_there_once() -> None:
-    assert REPORT.problems == (OPTION, DATA, AWAY, ODD)
-    assert REPORT.verdict == "4 problems in 2 of 3 files (2 others are no jobs)"
+    assert REPORT.problems == (OPTION, DATA, AWAY, ODD, HINT)
+    assert REPORT.verdict == "4 problems and 1 warning in 3 of 3 files (2 others are no jobs)"
     assert Report((Checked("a", problems=(ODD,)),)).verdict == "1 problem"
 
 
 def test_text() -> None:
     assert valid_lines(REPORT) == "good.yaml: valid (sft, lora, x/y)\n"
-    assert problem_lines(REPORT) == str(JobError([ODD, DATA, OPTION, AWAY])) + "\n"
+    assert problem_lines(REPORT) == str(JobError([ODD, DATA, OPTION, AWAY, HINT])) + "\n"
 
 
 def test_github_escapes_what_its_commands_would_read() -> None:
@@ -95,6 +98,8 @@ def test_github_escapes_what_its_commands_would_read() -> None:
         "::error file=/elsewhere/rows.jsonl,title=ftctl data::it has no rows",
         "::error file=a%2C b%3Ac%25.yaml,line=3,col=7,title=ftctl range::"
         "train.lr: is <100 %25> & \"x\" :: 'y', 客; write%0A1",
+        "::warning file=good.yaml,line=5,col=3,title=ftctl hint::"
+        "data.eval: is never looked at; set train.eval_every",
     ]
 
 
@@ -103,12 +108,13 @@ def test_sarif_is_what_its_schema_asks_for() -> None:
     jsonschema.Draft202012Validator(SARIF).validate(log)
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert rules == ["data", "range", "unknown-key"]
+    assert rules == ["data", "hint", "range", "unknown-key"]
     assert [rules[result["ruleIndex"]] for result in run["results"]] == [
         result["ruleId"] for result in run["results"]
     ]
-    option, data, away, odd = run["results"]
+    option, data, away, odd, hint = run["results"]
     assert "locations" not in option
+    assert [option["level"], hint["level"]] == ["error", "warning"]
     assert data["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "data/rows%201.jsonl"},
         "region": {"startLine": 41},
@@ -129,12 +135,13 @@ def test_junit_has_one_test_case_a_file() -> None:
     suite = root[0]
     assert {case.get("name"): len(case) for case in suite} == {
         "a, b:c%.yaml": 1,
-        "good.yaml": 0,
+        "good.yaml": 1,
         "second\\x01.yaml": 1,
     }
     failure = suite[0][0]
     assert failure.get("message") == "2 problems"
     assert failure.text == f"{ODD}\n{DATA}"
+    assert (suite[1][0].tag, suite[1][0].text) == ("system-out", str(HINT))
 
 
 def test_every_format_says_the_same_words() -> None:
@@ -146,8 +153,8 @@ def test_every_format_says_the_same_words() -> None:
     cases = "".join(ElementTree.fromstring(junit.write(REPORT, BASE)).itertext())
     commands = github.write(REPORT, BASE).replace("%0A", "\n").replace("%25", "%")
     for word in words:
-        assert word in problem_lines(REPORT)
-        assert word in cases
+        assert word in problem_lines(REPORT).replace(" warning:", "")
+        assert word in cases.replace(" warning:", "")
         assert word in commands
 
 

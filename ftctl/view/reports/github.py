@@ -12,7 +12,7 @@ from ftctl.view.reports.model import Report, kind_of, path_of, said
 
 
 def write(report: Report, base: Path) -> str:
-    """One `::error …::message` a problem; paths are relative to `base`, the checkout."""
+    """One `::error …::message` or `::warning …` a problem; paths are relative to `base`, the checkout."""
     return "".join(f"{_command(problem, base)}\n" for problem in report.problems)
 
 
@@ -22,7 +22,7 @@ def _command(problem: Problem, base: Path) -> str:
     properties = {"file": path, "line": problem.line, "col": problem.column} if path is not None else {}
     shown = {**properties, "title": f"ftctl {kind_of(problem)}"}
     listed = ",".join(f"{name}={_property(str(value))}" for name, value in shown.items() if value)
-    return f"::error {listed}::{_data(text)}"
+    return f"::{problem.level} {listed}::{_data(text)}"
 
 
 def _data(text: str) -> str:

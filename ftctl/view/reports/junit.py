@@ -13,7 +13,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def write(report: Report, base: Path) -> str:
-    """A suite of the files that were checked; a file with problems is one failure that lists them."""
+    """A suite of the files that were checked; a bad file is one failure that lists its problems."""
     bad = len(report.files) - len(report.valid)
     counts = f'tests="{len(report.files)}" failures="{bad}" errors="0"'
     cases = "".join(map(_case, report.files))
@@ -27,6 +27,8 @@ def _case(file: Checked) -> str:
     if not file.problems:
         return f"{opening}/>\n"
     lines = escape(_clean("\n".join(map(str, file.problems))))
+    if file.valid:
+        return f"{opening}>\n      <system-out>{lines}</system-out>\n    </testcase>\n"
     message = _attribute(counted(len(file.problems), "problem"))
     failure = f'      <failure message={message} type="JobError">{lines}</failure>\n'
     return f"{opening}>\n{failure}    </testcase>\n"

@@ -12,12 +12,19 @@ from ftctl.errors import Problem
 
 @dataclass(frozen=True)
 class Checked:
-    """One job file: its name and a summary where it is valid, else its problems in file order."""
+    """One job file: its name and a summary where it is valid, and its problems in file order.
+
+    A file whose problems are only warnings is valid.
+    """
 
     file: str
     name: str = ""
     summary: str = ""
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        return all(problem.level != "error" for problem in self.problems)
 
 
 @dataclass(frozen=True)
@@ -34,15 +41,18 @@ class Report:
 
     @property
     def valid(self) -> tuple[Checked, ...]:
-        return tuple(file for file in self.files if not file.problems)
+        return tuple(file for file in self.files if file.valid)
 
     @property
     def verdict(self) -> str:
         """`3 problems in 2 of 40 files (5 others are no jobs)`; of a single file the problems alone."""
-        bad = len(self.files) - len(self.valid)
-        text = counted(len(self.problems), "problem")
-        if len(self.files) > 1:
-            text += f" in {bad} of {len(self.files)} files"
+        levels = Counter(problem.level for problem in self.problems)
+        errors, warnings = levels["error"], levels["warning"]
+        parts = [counted(errors, "problem")] if errors else []
+        parts += [counted(warnings, "warning")] if warnings else []
+        text = " and ".join(parts) or ("every job is valid" if self.skipped else "")
+        if len(self.files) > 1 and parts:
+            text += f" in {sum(bool(file.problems) for file in self.files)} of {len(self.files)} files"
         return text + self.passed_over
 
     @property

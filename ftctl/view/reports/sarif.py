@@ -37,7 +37,7 @@ def _result(problem: Problem, rules: list[str], base: Path) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": kind,
         "ruleIndex": rules.index(kind),
-        "level": "error",
+        "level": problem.level,
         "message": {"text": said(problem) if path is not None else str(problem)},
     }
     if path is None:
