@@ -12,8 +12,8 @@ Anything else that is raised is a bug of ours (exit 70) and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 DONE = 0
 BUG = 70
@@ -44,7 +44,11 @@ class UsageError(FtctlError):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown."""
+    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown.
+
+    `kind` is a stable name of what is wrong, for machines: `unknown-key`, or the name of a rule;
+    `level` is `error` or `warning`.
+    """
 
     file: str
     line: int
@@ -52,6 +56,8 @@ class Problem:
     key: str
     message: str
     remedy: str = ""
+    kind: str = ""
+    level: str = "error"
 
     def __str__(self) -> str:
         place = self.file
@@ -59,7 +65,13 @@ class Problem:
             place += f":{self.line}:{self.column}"
         key = f" {self.key}:" if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}:{key} {self.message}{remedy}"
+        level = "" if self.level == "error" else f" {self.level}:"
+        return f"{place}:{key}{level} {self.message}{remedy}"
+
+
+def of_kind(kind: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems, those without a kind of their own being of this one."""
+    return tuple(problem if problem.kind else replace(problem, kind=kind) for problem in problems)
 
 
 class JobError(FtctlError):

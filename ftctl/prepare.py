@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from ftctl.data.of_job import look_at_data
 from ftctl.engines.locate import locate
-from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError
-from ftctl.facts.datasets import Survey, Watch, survey
+from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
+from ftctl.facts.asked import Asked
+from ftctl.facts.datasets import Watch
 from ftctl.facts.machine import machine_facts
-from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
+from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.facts.oddities import overlap
 from ftctl.job.load import load
-from ftctl.job.model import Dataset, Deploy, Job, problem_at
+from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
 from ftctl.plan.serve import plan_serve
@@ -50,25 +52,29 @@ def prepare(
     environ: Mapping[str, str] = os.environ,
     runs: Path | None = None,
     anywhere: bool = False,
+    asked: Asked | None = None,
     watch: Watch | None = None,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
     With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
-    checked on a machine that will not run it. `watch` is told how far the reading of the data is.
-    Raises JobError with every problem of the job, its data and its model; Missing where a GPU asked for
-    is not there.
+    checked on a machine that will not run it. Jobs that are prepared together share what they `asked`.
+    `watch` is told how far the reading of the data is. Raises JobError with every problem of the job, its
+    data and its model; Missing where a GPU asked for is not there.
     """
-    machine = machine_facts(runs or Path.cwd(), environ)
+    asked = asked or Asked()
+    folder = runs or Path.cwd()
+    machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
     job = _placed(job, machine)
     found: list[Problem] = []
-    model = _model(job, found)
-    train_data, eval_data, warnings = _data(job, found, watch)
-    trainer, server = _engines(job, machine, environ, found)
-    facts = Facts(machine, model, train_data, eval_data, trainer, server)
-    plan = Plan(job, facts, None, None, (), tuple(warnings))
+    model = _model(job, found, asked)
+    data = look_at_data(job, asked, watch)
+    found += of_kind("data", data.problems)
+    trainer, server = _engines(job, machine, environ, found, asked)
+    facts = Facts(machine, model, data.train, data.eval, trainer, server)
+    plan = Plan(job, facts, None, None, (), data.warnings)
     if job.train is not None:
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
@@ -76,7 +82,7 @@ def prepare(
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
     if found:
-        raise JobError(found)
+        raise JobError(of_kind("plan", found))
     return plan
 
 
@@ -128,60 +134,36 @@ def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Pl
     return replace(plan, facts=facts)
 
 
-def _model(job: Job, found: list[Problem]) -> ModelFacts:
+def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
     if not job.model.local:
         return ModelFacts(job.model.path, local=False)
     try:
-        return model_facts(Path(job.model.path))
+        return asked.once(("model", job.model.path), lambda: model_facts(Path(job.model.path)))
     except FtctlError as error:
-        found.append(problem_at(job, "model", error.message, error.remedy))
+        found += of_kind("model", [problem_at(job, "model", error.message, error.remedy)])
         return ModelFacts(job.model.path, local=True)
 
 
-def _data(
-    job: Job, found: list[Problem], watch: Watch | None
-) -> tuple[tuple[DatasetFacts, ...], tuple[DatasetFacts, ...], list[Problem]]:
-    """The facts about the files to train and to evaluate on, and warnings about them."""
-    if job.data is None:
-        return (), (), []
-    task = job.train.task if job.train is not None else None
-    train = [(dataset, survey(dataset, task, watch=watch)) for dataset in job.data.train]
-    held_out = [(dataset, survey(dataset, task, watch=watch)) for dataset in job.data.eval]
-    warnings: list[Problem] = []
-    known = [(dataset.path, looked.tally) for dataset, looked in train]
-    for dataset, looked in held_out:
-        warnings += overlap((dataset.path, looked.tally), known)
-    for _, looked in (*train, *held_out):
-        found += looked.problems
-        warnings += looked.warnings
-    return _facts(train), _facts(held_out), sorted(warnings)
-
-
-def _facts(looked: list[tuple[Dataset, Survey]]) -> tuple[DatasetFacts, ...]:
-    return tuple(found.facts for _, found in looked if found.facts is not None)
-
-
 def _engines(
-    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem]
+    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem], asked: Asked
 ) -> tuple[EngineFacts | None, EngineFacts | None]:
     """The engines' interpreters: the variant follows from whether GPUs are used."""
+
+    def located(name: str, gpus: int | str | tuple[int, ...] | None, python: Path | None) -> EngineFacts:
+        chosen = variant(gpus, machine)
+        look = partial(locate, name, chosen, python=python, environ=environ)
+        return asked.once(("engine", name, chosen, python), look)
+
     trainer = server = None
     try:
         if job.train is not None:
-            trainer = locate(
-                "llamafactory",
-                variant(job.resources.gpus, machine),
-                python=job.train.engine_python,
-                environ=environ,
-            )
+            trainer = located("llamafactory", job.resources.gpus, job.train.engine_python)
         if job.deploy is not None:
-            server = locate(
-                "vllm", variant(job.deploy.gpus, machine), python=job.deploy.engine_python, environ=environ
-            )
+            server = located("vllm", job.deploy.gpus, job.deploy.engine_python)
     except Missing:
         raise
     except FtctlError as error:
-        found.append(problem_at(job, "train.engine_python", error.message, error.remedy))
+        found += of_kind("engine", [problem_at(job, "train.engine_python", error.message, error.remedy)])
     return trainer, server
 
 

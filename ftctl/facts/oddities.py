@@ -86,4 +86,4 @@ def counted(rows: int) -> str:
 
 
 def _warning(path: Path, line: int, message: str, remedy: str) -> Problem:
-    return Problem(str(path), line, 1, "", message, remedy)
+    return Problem(str(path), line, 1, "", message, remedy, "data", "warning")

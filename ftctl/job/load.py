@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftctl.errors import JobError
+from ftctl.errors import JobError, of_kind
 from ftctl.job import environment, normalise, override
 from ftctl.job.check import check
 from ftctl.job.files import is_dir, missing
 from ftctl.job.model import Job
-from ftctl.job.node import Node, Place, dotted, problem, value_place, values, walk
+from ftctl.job.node import Node, Place, dotted, problem, shown_text, value_place, values, walk
 from ftctl.job.shape import inline, whole
 from ftctl.job.yaml12 import compose
 from ftctl.job.yaml_text import MAX_BYTES, decode
@@ -26,21 +26,22 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
 
     Raises JobError with every problem: of the file, of each key, and local files that are not there.
     """
-    shown = str(path)
+    shown = shown_text(str(path))
     text = _read(path, shown)
     root, problems = compose(text, shown)
     schema = job_schema()
     if root is None or root.value is None:
         remedy = "write one with `ftctl init`"
-        raise JobError([*problems, problem(Place(shown), (), "the job file is empty", remedy)])
+        empty = problem(Place(shown), (), "the job file is empty", remedy)
+        raise JobError(of_kind("yaml", [*problems, empty]))
     root, overriding = override.apply(root, overrides, schema)
     root, unresolved = environment.resolve(root, schema, environ)
-    problems += overriding + unresolved
+    problems += of_kind("override", overriding) + of_kind("environment", unresolved)
     folder = normalise.Folder(
         path.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
     )
     told = {(fault.file, fault.line, fault.column) for fault in problems}
-    found = (*check(root, schema), *missing(root, folder))
+    found = (*check(root, schema), *of_kind("path", missing(root, folder)))
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if problems:
         raise JobError(problems)
@@ -67,12 +68,13 @@ def _read(path: Path, shown: str) -> str:
         message, remedy = f"the file cannot be read: {error.strerror}", ""
     else:
         return decode(data, shown)
-    raise JobError([problem(Place(shown), (), message, remedy)])
+    raise JobError(of_kind("unreadable", [problem(Place(shown), (), message, remedy)]))
 
 
 def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
     document = whole(values(root), job_schema())
-    places = dict(_places(root, str(path)))
+    shown = shown_text(str(path))
+    places = dict(_places(root, shown))
     return Job(
         name=document["name"],
         model=normalise.model_of(document["model"], folder),
@@ -85,7 +87,7 @@ def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: 
         overrides=overrides,
         places=places,
         written=frozenset(key for key, _ in _written(root)),
-        shown=str(path),
+        shown=shown,
     )
 
 

@@ -110,14 +110,22 @@ def lookup(document: Any, path: Sequence[str | int]) -> Any:
     return document
 
 
-def problem(place: Place, path: Sequence[str | int], message: str, remedy: str = "") -> Problem:
+def problem(
+    place: Place, path: Sequence[str | int], message: str, remedy: str = "", kind: str = ""
+) -> Problem:
     """A problem with the key at `path`, in `place`."""
     return Problem(
-        place.source, place.line, place.column, _shown(dotted(path)), _shown(message), _shown(remedy)
+        place.source,
+        place.line,
+        place.column,
+        shown_text(dotted(path)),
+        shown_text(message),
+        shown_text(remedy),
+        kind,
     )
 
 
-def _shown(text: str) -> str:
+def shown_text(text: str) -> str:
     """The text without characters that would move the cursor or colour a terminal."""
     if text.isprintable():
         return text

@@ -56,4 +56,4 @@ def say(message: str) -> None:
 def warn(warnings: Sequence[object]) -> None:
     """What is odd and can still be done, a line each on standard error."""
     for warning in warnings:
-        say(f"warning: {warning}")
+        say(str(warning))

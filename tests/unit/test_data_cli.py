@@ -29,7 +29,7 @@ def test_check_names_what_is_wrong_and_what_is_odd(ftctl: Cli) -> None:
     write(ftctl, "good.jsonl", [*ROWS, ROWS[1]])
     good = ftctl("data", "check", "good.jsonl", code=0)
     assert good.out == "good.jsonl: good (6 rows, alpaca, jsonl)\n"
-    assert good.err.startswith("warning: good.jsonl:6:1: 1 row with the same texts as an earlier one")
+    assert good.err.startswith("good.jsonl:6:1: warning: 1 row with the same texts as an earlier one")
     write(ftctl, "bad.jsonl", [*ROWS, {"instruction": "a"}, {**ROWS[0], "output": ""}])
     bad = ftctl("data", "check", "good.jsonl", "bad.jsonl", code=2)
     assert (
@@ -50,7 +50,7 @@ def test_stats_of_a_job(ftctl: Cli) -> None:
     lengths = [sum(plain_count(folder, text) for text in row.values()) for row in ROWS]
     assert train["tokens"]["tokens"] == sum(lengths) and train["tokens"]["percentiles"]["100"] == max(lengths)
     assert (train["tokens"]["max_length"], train["tokens"]["cut"], train["tokens"]["sampled"]) == (
-        4,
+        8,
         1.0,
         False,
     )
