@@ -29,6 +29,7 @@ def run_job(
     runs_dir: Path | None,
     *,
     install: bool,
+    offline: bool = False,
     as_json: bool,
 ) -> NoReturn:
     """Run the job in `job_file`; the process ends with the run's exit code.
@@ -41,7 +42,7 @@ def run_job(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
     with Scanning() as watch:
-        plan = prepare(job, runs=runs_dir, watch=watch)
+        plan = prepare(job, runs=runs_dir, watch=watch, offline=offline)
     warn(plan.warnings)
     say(headline(plan))
     check_place(plan)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, Overrides
+from ftctl.cli.options import Gpus, Json, Offline, Overrides
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,7 @@ def plan(
     job_file: Annotated[Path, typer.Argument(metavar="JOB", help="The job file.")],
     overrides: Overrides = None,
     gpus: Gpus = None,
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Show every value that ftctl derives for a job, and why.
@@ -34,7 +35,7 @@ def plan(
     from ftctl.view.scanning import Scanning
 
     with Scanning() as watch:
-        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch)
+        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, offline=offline)
     warn(made.warnings)
     rows = [(choice.key, choice.value, choice.reason) for choice in made.choices]
     emit("plan", to_record(made), as_json=as_json, text=table(("key", "value", "why"), rows))

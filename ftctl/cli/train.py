@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, NoInstall, Overrides, RunsDir
+from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +20,7 @@ def train(
     gpus: Gpus = None,
     runs_dir: RunsDir = None,
     no_install: NoInstall = False,
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Run a whole job: check, plan, train, verify, and serve where the job says so.
@@ -37,4 +38,12 @@ def train(
     """
     from ftctl.train import run_job
 
-    run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)
+    run_job(
+        job_file,
+        tuple(overrides or ()),
+        gpus,
+        runs_dir,
+        install=not no_install,
+        offline=offline,
+        as_json=as_json,
+    )

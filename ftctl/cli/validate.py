@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ftctl.cli.options import Json, Overrides
+from ftctl.cli.options import Json, Offline, Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,7 @@ def validate(
     ],
     overrides: Overrides = None,
     form: Format = "text",
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Check job files, and say everything that is wrong at once.
@@ -56,7 +57,7 @@ def validate(
 
     files, skipped = _files(paths)
     asked, settings = Asked(), tuple(overrides or ())
-    checked = tuple(_checked(file, settings, asked) for file in counting(files, "checking"))
+    checked = tuple(_checked(file, settings, asked, offline) for file in counting(files, "checking"))
     report = Report(checked, skipped)
     _show(report, "json" if as_json else form)
     if len(report.valid) < len(report.files):
@@ -80,7 +81,7 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
     return list(files), skipped
 
 
-def _checked(file: Path, overrides: tuple[str, ...], asked: Asked) -> Checked:
+def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, offline: bool) -> Checked:
     """What there is to say of one file, with every check that needs no engine and no GPU."""
     from ftctl.errors import FtctlError, JobError, Problem
     from ftctl.job.load import load
@@ -93,7 +94,7 @@ def _checked(file: Path, overrides: tuple[str, ...], asked: Asked) -> Checked:
     try:
         job = load(file, overrides)
         with Scanning() as watch:
-            plan = prepare(job, anywhere=True, asked=asked, watch=watch)
+            plan = prepare(job, anywhere=True, asked=asked, watch=watch, offline=offline)
     except JobError as error:
         return Checked(shown, problems=error.problems)
     except FtctlError as error:
