@@ -69,18 +69,38 @@ class Problem:
         return f"{place}:{key}{level} {self.message}{remedy}"
 
 
+def shown_text(text: str) -> str:
+    """The text without characters that would move the cursor or colour a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def printable(problem: Problem) -> Problem:
+    """The problem as a terminal may show it: a row of data may hold anything."""
+    if str(problem).isprintable():
+        return problem
+    return replace(
+        problem,
+        file=shown_text(problem.file),
+        key=shown_text(problem.key),
+        message=shown_text(problem.message),
+        remedy=shown_text(problem.remedy),
+    )
+
+
 def of_kind(kind: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems, those without a kind of their own being of this one."""
     return tuple(problem if problem.kind else replace(problem, kind=kind) for problem in problems)
 
 
 class JobError(FtctlError):
-    """A job file that cannot be run. `problems` is never empty and is in file order."""
+    """A job file that cannot be run. `problems` is never empty, in file order, and printable."""
 
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(map(printable, problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

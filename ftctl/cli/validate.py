@@ -82,9 +82,8 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
 
 def _checked(file: Path, overrides: tuple[str, ...], asked: Asked) -> Checked:
     """What there is to say of one file, with every check that needs no engine and no GPU."""
-    from ftctl.errors import FtctlError, JobError, Problem
+    from ftctl.errors import FtctlError, JobError, Problem, shown_text
     from ftctl.job.load import load
-    from ftctl.job.node import shown_text
     from ftctl.prepare import prepare
     from ftctl.view.reports.model import Checked
 

@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftctl.errors import JobError, of_kind
+from ftctl.errors import JobError, of_kind, shown_text
 from ftctl.job import environment, normalise, override
 from ftctl.job.check import check
 from ftctl.job.files import is_dir, missing
 from ftctl.job.model import Job
-from ftctl.job.node import Node, Place, dotted, problem, shown_text, value_place, values, walk
+from ftctl.job.node import Node, Place, dotted, problem, value_place, values, walk
 from ftctl.job.shape import inline, whole
 from ftctl.job.yaml12 import compose
 from ftctl.job.yaml_text import MAX_BYTES, decode
