@@ -9,7 +9,7 @@ from ftctl.engine_schema.arguments import canonical, taken_by
 from ftctl.engine_schema.meant import meant
 from ftctl.engine_schema.table import DESCRIBED, engine_of
 from ftctl.errors import Problem
-from ftctl.job.explain import Fault, explain
+from ftctl.job.explain import Fault, describe, explain
 from ftctl.job.native import conflicts
 from ftctl.job.node import Node, Path, lookup, place_of, problem, value_place, values
 from ftctl.job.shape import Schema
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 SWITCH = "x-ftctl-switch"
+MANY = 12  # choices that a message still lists
 MAX_SUGGESTIONS = 20  # to look for the nearest of 350 names takes a millisecond
 
 SchemaOf = Callable[[str], Schema | None]
@@ -67,7 +68,7 @@ def _problems(
             message = f"{key} is not an argument of {block.title}"
             yield problem(place_of(root, path), path, message, _remedy(block, key, unknown))
         elif "." not in name and not (value is None and block.words):  # null takes a derived word away
-            yield from _wrong(root, path, block.arguments[name], value)
+            yield from _wrong(root, path, block, name, value)
 
 
 def _remedy(block: _Block, key: str, unknown: int) -> str:
@@ -77,12 +78,17 @@ def _remedy(block: _Block, key: str, unknown: int) -> str:
     return said or f"`ftctl schema show {block.engine}` lists its arguments"
 
 
-def _wrong(root: Node, path: Path, argument: Schema, value: Any) -> Iterator[Problem]:
+def _wrong(root: Node, path: Path, block: _Block, name: str, value: Any) -> Iterator[Problem]:
     from jsonschema.validators import Draft202012Validator
 
+    argument = block.arguments[name]
     for error in Draft202012Validator(argument).iter_errors(value):
         inner = (*path, *error.absolute_path)
-        yield problem(value_place(root, inner), inner, *explain(_fault(error, inner)))
+        message, remedy = explain(_fault(error, inner))
+        if error.validator == "enum" and len(error.validator_value) > MANY:
+            message = f"is {describe(value)}, none of its {len(error.validator_value)} choices"
+            remedy = remedy or f"`ftctl schema show {block.engine} {name}` lists them"
+        yield problem(value_place(root, inner), inner, message, remedy)
     if argument.get(SWITCH) and value is False:
         message = "is false, and the engine has no word for that"
         yield problem(value_place(root, path), path, message, "remove it: it is off unless it is given")

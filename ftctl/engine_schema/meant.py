@@ -21,24 +21,20 @@ def meant(key: str, block: str, title: str, arguments: Mapping[str, Schema], job
     if name.startswith("no_") and name[3:] in arguments:
         return f"write {name[3:]}: false"
     if short := _short(key, arguments):
-        return _said(short, block, title)
+        return _said(short, block)
     if own := _own(name, block, job):
-        return _ours(own, _engines_name(own, block, arguments), title)
-    usable = [one for one in arguments if OWNED[block].get(one) != ""]
-    found = nearest(name, usable, 0.7)
-    return _said(found, block, title) if found else ""
+        theirs = _engines_name(own, block, arguments)
+        return f"did you mean {own}?" + (f" {title.partition(' ')[0]} calls it {theirs}" if theirs else "")
+    found = nearest(name, arguments, 0.7)
+    return _said(found, block) if found else ""
 
 
-def _said(argument: str, block: str, title: str) -> str:
+def _said(argument: str, block: str) -> str:
     """An argument of the engine as a suggestion, with the job's own key where it has one."""
-    if own := OWNED[block].get(argument):
-        return f"set {own}"
+    if (own := OWNED[block].get(argument)) is not None:
+        return f"set {own}, which sets {argument}" if own else f"remove it: ftctl sets {argument} itself"
     keys = SAME[block].get(argument)
-    return _ours(keys[0], argument, title) if keys else f"did you mean {argument}?"
-
-
-def _ours(own: str, argument: str, title: str) -> str:
-    return f"did you mean {own}?" + (f" {title.partition(' ')[0]} calls it {argument}" if argument else "")
+    return f"did you mean {argument}?" + (f" {keys[0]} sets it" if keys else "")
 
 
 def _short(key: str, arguments: Mapping[str, Schema]) -> str:
@@ -60,6 +56,6 @@ def _own(name: str, block: str, job: Schema) -> str:
 
 
 def _engines_name(own: str, block: str, arguments: Mapping[str, Schema]) -> str:
-    """The engine's name for one of the job's keys; "" where it has none of its own."""
-    names = (argument for argument, keys in SAME[block].items() if own == keys[0] and argument in arguments)
-    return next(names, "")
+    """The engine's name for one of the job's keys; "" where it has none, or several that share its work."""
+    names = [argument for argument, keys in SAME[block].items() if own in keys and argument in arguments]
+    return names[0] if len(names) == 1 else ""

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,15 +59,12 @@ def _stated(action: argparse.Action) -> dict[str, Any]:
 
 
 def _expanded(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    """The help with argparse's own %-fields filled in."""
+    """The help with argparse's own fields filled in; `%` alone stands in many a help text by mistake."""
     if not action.help or action.help == argparse.SUPPRESS:
         return ""
-    default = default_of(action.default)
-    known = {**vars(action), "prog": parser.prog, "default": default.get("default", "an object")}
-    try:
-        return action.help % known
-    except (TypeError, ValueError, KeyError):
-        return action.help.replace("%%", "%")
+    known = {**vars(action), "prog": parser.prog, "default": default_of(action.default).get("default", "")}
+    filled = re.sub(r"%\((\w+)\)[sdr]", lambda field: str(known.get(field[1], "")), action.help)
+    return filled.replace("%%", "%")
 
 
 def _schema(action: argparse.Action) -> dict[str, Any]:
