@@ -94,7 +94,7 @@ def body(
         f"{len(found)} broken jobs of tests/golden/broken_jobs, each written for LLaMA-Factory 0.9.5",
         "as well, with a tiny model and 8 rows on the CPU, without network.",
         f"**The engine refuses {late} of them**; the others it runs without a word.",
-        f"{lacking} of those that it refuses, it refuses for lack of a package, before it comes to the mistake.",
+        f"{lacking} of those it refuses for lack of a package, before it comes to the mistake.",
         f"`ftctl validate` refuses all {len(ours)}, the slowest in {slowest:.0f} ms as a process.",
         "",
         f"The engine was imported once ({imports:.1f} s) and each file run in a fork of that process: a",
