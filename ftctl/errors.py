@@ -44,7 +44,10 @@ class UsageError(FtctlError):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown."""
+    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown.
+
+    `rule` names the engine's rule that is broken, if it is one; `level` is `error` or `warning`.
+    """
 
     file: str
     line: int
@@ -52,6 +55,8 @@ class Problem:
     key: str
     message: str
     remedy: str = ""
+    rule: str = ""
+    level: str = "error"
 
     def __str__(self) -> str:
         place = self.file
@@ -59,7 +64,9 @@ class Problem:
             place += f":{self.line}:{self.column}"
         key = f" {self.key}:" if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}:{key} {self.message}{remedy}"
+        level = "" if self.level == "error" else f" {self.level}:"
+        rule = f" [{self.rule}]" if self.rule else ""
+        return f"{place}:{key}{level} {self.message}{remedy}{rule}"
 
 
 class JobError(FtctlError):

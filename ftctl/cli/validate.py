@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftctl.cli.options import Json, Overrides
+from ftctl.cli.options import Json, Overrides, Strict
 
 if TYPE_CHECKING:
     from ftctl.job.model import Job
+    from ftctl.plan.model import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
 def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Job files.", show_default=False)],
     overrides: Overrides = None,
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Check job files, and say everything that is wrong at once.
@@ -32,19 +34,33 @@ def validate(
 
     ftctl validate configs/*.yaml --json
 
+    ftctl validate job.yaml --strict
+
     ftctl validate job.yaml --set train.learning_rate=2e-5
     """
     from ftctl.errors import JobError, Problem
     from ftctl.view.output import emit
+    from ftctl.view.warnings import listed, show_warnings
 
-    valid: list[Job] = []
+    valid: list[Plan] = []
     problems: list[Problem] = []
     for file in files:
         try:
-            valid.append(_checked(file, tuple(overrides or ())))
+            valid.append(_checked(file, tuple(overrides or ()), strict=strict))
         except JobError as error:
             problems += error.problems
-    rows = [{"file": job.shown, "name": job.name, "summary": _summary(job)} for job in valid]
+    rows = [
+        {
+            "file": plan.job.shown,
+            "name": plan.job.name,
+            "summary": _summary(plan.job),
+            "warnings": listed(plan.warnings),
+            "silenced": listed(plan.silenced),
+        }
+        for plan in valid
+    ]
+    for plan in valid:
+        show_warnings(plan)
     if rows and not (as_json and problems):
         text = "\n".join(f"{row['file']}: valid ({row['summary']})" for row in rows)
         emit("validate", {"jobs": rows}, as_json=as_json, text=text)
@@ -52,14 +68,12 @@ def validate(
         raise JobError(problems)
 
 
-def _checked(file: Path, overrides: tuple[str, ...]) -> Job:
-    """The job in `file`, with every check that needs no engine and no GPU."""
+def _checked(file: Path, overrides: tuple[str, ...], *, strict: bool) -> Plan:
+    """The plan of the job in `file`, with every check that needs no engine and no GPU."""
     from ftctl.job.load import load
     from ftctl.prepare import prepare
 
-    job = load(file, overrides)
-    prepare(job, anywhere=True)
-    return job
+    return prepare(load(file, overrides), anywhere=True, strict=strict)
 
 
 def _summary(job: Job) -> str:

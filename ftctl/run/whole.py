@@ -17,6 +17,7 @@ from ftctl.run.engines import ensure_all
 from ftctl.run.find import runs_root
 from ftctl.run.serving import check_place
 from ftctl.view.output import say
+from ftctl.view.warnings import show_warnings
 
 
 def run_job(
@@ -25,6 +26,7 @@ def run_job(
     gpus: str | None,
     runs_dir: Path | None,
     *,
+    strict: bool,
     install: bool,
     as_json: bool,
 ) -> NoReturn:
@@ -37,7 +39,8 @@ def run_job(
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
-    plan = prepare(job, runs=runs_dir)
+    plan = prepare(job, runs=runs_dir, strict=strict)
+    show_warnings(plan)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
