@@ -19,6 +19,7 @@ from ftctl.run.find import runs_root
 from ftctl.supervise.serving import check_place
 from ftctl.view.installing import installing
 from ftctl.view.output import say
+from ftctl.view.warnings import show_warnings
 
 
 def run_job(
@@ -27,6 +28,7 @@ def run_job(
     gpus: str | None,
     runs_dir: Path | None,
     *,
+    strict: bool,
     install: bool,
     as_json: bool,
 ) -> NoReturn:
@@ -39,7 +41,8 @@ def run_job(
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
-    plan = prepare(job, runs=runs_dir)
+    plan = prepare(job, runs=runs_dir, strict=strict)
+    show_warnings(plan)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
