@@ -57,8 +57,8 @@ class Problem:
     message: str
     remedy: str = ""
     kind: str = ""
-    rule: str = ""
     level: str = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         place = self.file

@@ -88,8 +88,6 @@ def test_validate_as_json_and_with_overrides(tmp_path: Path) -> None:
             "file": "job.yaml",
             "name": "a",
             "summary": "sft, lora, 4-bit, x/y, then served",
-            "warnings": [],
-            "silenced": [],
         }
     ]
     bad = ftctl("validate", "job.yaml", "gone.yaml", "--json", "--set", "train.lr=4", cwd=tmp_path)
