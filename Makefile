@@ -29,8 +29,13 @@ unexport PYTHONHOME
 TESTS := $(wildcard tests/unit tests/golden)
 ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
+FUZZ ?= 5000
+
+# The quick tests wait for processes more than they compute; the engines run one at a time.
+SPREAD := -n 2 --dist worksteal
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench docs clean
+.PHONY: help setup demo test check fuzz lint bench docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,10 +46,14 @@ demo: $(READY) ## train a tiny model, serve it with vLLM and ask it a question, 
 	@$(BIN)/python bench/demo.py
 
 check: lint ## format, lint, types, unit and golden tests (under a minute)
-	$(BIN)/pytest -m "not engine" $(TESTS)
+	$(BIN)/pytest $(SPREAD) -m "not engine" $(TESTS)
 
 test: lint ## check, and the end-to-end tests with the real engines (installs what is missing)
-	$(BIN)/pytest $(ALL_TESTS)
+	$(BIN)/pytest $(SPREAD) -m "not engine" $(ALL_TESTS)
+	$(BIN)/pytest -m engine $(ALL_TESTS)
+
+fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
+	$(BIN)/python -m bench.fuzz $(FUZZ)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -54,6 +63,7 @@ lint: $(READY)
 bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.cli
 	$(BIN)/python -m bench.train_overhead
+	$(BIN)/python -m bench.validate_many
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.demo_times
 

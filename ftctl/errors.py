@@ -12,8 +12,8 @@ Anything else that is raised is a bug of ours (exit 70) and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 DONE = 0
 BUG = 70
@@ -44,7 +44,11 @@ class UsageError(FtctlError):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown."""
+    """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown.
+
+    `kind` is a stable name of what is wrong, for machines: `unknown-key`, or the name of a rule;
+    `level` is `error` or `warning`.
+    """
 
     file: str
     line: int
@@ -52,6 +56,8 @@ class Problem:
     key: str
     message: str
     remedy: str = ""
+    kind: str = ""
+    level: str = "error"
 
     def __str__(self) -> str:
         place = self.file
@@ -59,16 +65,42 @@ class Problem:
             place += f":{self.line}:{self.column}"
         key = f" {self.key}:" if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}:{key} {self.message}{remedy}"
+        level = "" if self.level == "error" else f" {self.level}:"
+        return f"{place}:{key}{level} {self.message}{remedy}"
+
+
+def shown_text(text: str) -> str:
+    """The text without characters that would move the cursor or colour a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def printable(problem: Problem) -> Problem:
+    """The problem as a terminal may show it: a row of data may hold anything."""
+    if str(problem).isprintable():
+        return problem
+    return replace(
+        problem,
+        file=shown_text(problem.file),
+        key=shown_text(problem.key),
+        message=shown_text(problem.message),
+        remedy=shown_text(problem.remedy),
+    )
+
+
+def of_kind(kind: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems, those without a kind of their own being of this one."""
+    return tuple(problem if problem.kind else replace(problem, kind=kind) for problem in problems)
 
 
 class JobError(FtctlError):
-    """A job file that cannot be run. `problems` is never empty and is in file order."""
+    """A job file that cannot be run. `problems` is never empty, in file order, and printable."""
 
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(map(printable, problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

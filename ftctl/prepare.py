@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ftctl.engines.locate import locate
-from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError
+from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
+from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import scan
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
@@ -44,23 +46,31 @@ def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Job:
 
 
 def prepare(
-    job: Job, *, environ: Mapping[str, str] = os.environ, runs: Path | None = None, anywhere: bool = False
+    job: Job,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    runs: Path | None = None,
+    anywhere: bool = False,
+    asked: Asked | None = None,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
     With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
-    checked on a machine that will not run it. Raises JobError with every problem of the job, its data
+    checked on a machine that will not run it. Jobs that are prepared together share what they `asked`.
+    Raises JobError with every problem of the job, its data
     and its model; Missing where a GPU asked for is not there.
     """
-    machine = machine_facts(runs or Path.cwd(), environ)
+    asked = asked or Asked()
+    folder = runs or Path.cwd()
+    machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
     job = _placed(job, machine)
     found: list[Problem] = []
-    model = _model(job, found)
-    train_data = _data(job.data.train if job.data else (), found)
-    eval_data = _data(job.data.eval if job.data else (), found)
-    trainer, server = _engines(job, machine, environ, found)
+    model = _model(job, found, asked)
+    train_data = _data(job.data.train if job.data else (), found, asked)
+    eval_data = _data(job.data.eval if job.data else (), found, asked)
+    trainer, server = _engines(job, machine, environ, found, asked)
     facts = Facts(machine, model, train_data, eval_data, trainer, server)
     plan = Plan(job, facts, None, None, ())
     if job.train is not None:
@@ -70,7 +80,7 @@ def prepare(
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
     if found:
-        raise JobError(found)
+        raise JobError(of_kind("plan", found))
     return plan
 
 
@@ -122,47 +132,46 @@ def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Pl
     return replace(plan, facts=facts)
 
 
-def _model(job: Job, found: list[Problem]) -> ModelFacts:
+def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
     if not job.model.local:
         return ModelFacts(job.model.path, local=False)
     try:
-        return model_facts(Path(job.model.path))
+        return asked.once(("model", job.model.path), lambda: model_facts(Path(job.model.path)))
     except FtctlError as error:
-        found.append(problem_at(job, "model", error.message, error.remedy))
+        found += of_kind("model", [problem_at(job, "model", error.message, error.remedy)])
         return ModelFacts(job.model.path, local=True)
 
 
-def _data(datasets: tuple[Dataset, ...], found: list[Problem]) -> tuple[DatasetFacts, ...]:
+def _data(datasets: tuple[Dataset, ...], found: list[Problem], asked: Asked) -> tuple[DatasetFacts, ...]:
     facts = []
     for dataset in datasets:
-        fact, problems = scan(dataset)
-        found += problems
+        fact, problems = asked.once(("data", repr(dataset)), partial(scan, dataset))
+        found += of_kind("data", problems)
         if fact is not None:
             facts.append(fact)
     return tuple(facts)
 
 
 def _engines(
-    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem]
+    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem], asked: Asked
 ) -> tuple[EngineFacts | None, EngineFacts | None]:
     """The engines' interpreters: the variant follows from whether GPUs are used."""
+
+    def located(name: str, gpus: int | str | tuple[int, ...] | None, python: Path | None) -> EngineFacts:
+        chosen = variant(gpus, machine)
+        look = partial(locate, name, chosen, python=python, environ=environ)
+        return asked.once(("engine", name, chosen, python), look)
+
     trainer = server = None
     try:
         if job.train is not None:
-            trainer = locate(
-                "llamafactory",
-                variant(job.resources.gpus, machine),
-                python=job.train.engine_python,
-                environ=environ,
-            )
+            trainer = located("llamafactory", job.resources.gpus, job.train.engine_python)
         if job.deploy is not None:
-            server = locate(
-                "vllm", variant(job.deploy.gpus, machine), python=job.deploy.engine_python, environ=environ
-            )
+            server = located("vllm", job.deploy.gpus, job.deploy.engine_python)
     except Missing:
         raise
     except FtctlError as error:
-        found.append(problem_at(job, "train.engine_python", error.message, error.remedy))
+        found += of_kind("engine", [problem_at(job, "train.engine_python", error.message, error.remedy)])
     return trainer, server
 
 

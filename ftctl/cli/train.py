@@ -35,6 +35,6 @@ def train(
 
     ftctl train job.yaml --json
     """
-    from ftctl.run.whole import run_job
+    from ftctl.train import run_job
 
     run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ftctl.cli.options import Json, Overrides
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ftctl.facts.asked import Asked
     from ftctl.job.model import Job
+    from ftctl.view.reports.model import Checked, Report
+
+Format = Annotated[
+    Literal["text", "json", "github", "sarif", "junit"],
+    typer.Option("--format", help="How to say it; --json is short for --format json."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -18,48 +27,95 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Job files.", show_default=False)],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER…", help="Job files and folders.", show_default=False)
+    ],
     overrides: Overrides = None,
+    form: Format = "text",
     as_json: Json = False,
 ) -> None:
     """Check job files, and say everything that is wrong at once.
 
-    Nothing is started and no engine is needed. Exit code 0: every file is valid; 2: some are not.
+    Nothing is started and no engine is needed. In a folder, every YAML file with model: and train: or
+    deploy: is a job; others are passed over and counted. Exit code 0: every file is valid; 2: some are
+    not.
 
     [bold]Examples[/bold]
 
     ftctl validate job.yaml
 
-    ftctl validate configs/*.yaml --json
+    ftctl validate configs
+
+    ftctl validate configs/*.yaml --format github
 
     ftctl validate job.yaml --set train.learning_rate=2e-5
     """
-    from ftctl.errors import JobError, Problem
-    from ftctl.view.output import emit
+    from ftctl.facts.asked import Asked
+    from ftctl.view.counting import counting
+    from ftctl.view.reports.model import Report
 
-    valid: list[Job] = []
-    problems: list[Problem] = []
-    for file in files:
-        try:
-            valid.append(_checked(file, tuple(overrides or ())))
-        except JobError as error:
-            problems += error.problems
-    rows = [{"file": job.shown, "name": job.name, "summary": _summary(job)} for job in valid]
-    if rows and not (as_json and problems):
-        text = "\n".join(f"{row['file']}: valid ({row['summary']})" for row in rows)
-        emit("validate", {"jobs": rows}, as_json=as_json, text=text)
-    if problems:
-        raise JobError(problems)
+    files, skipped = _files(paths)
+    asked, settings = Asked(), tuple(overrides or ())
+    checked = tuple(_checked(file, settings, asked) for file in counting(files, "checking"))
+    report = Report(checked, skipped)
+    _show(report, "json" if as_json else form)
+    if len(report.valid) < len(report.files):
+        raise typer.Exit(2)
 
 
-def _checked(file: Path, overrides: tuple[str, ...]) -> Job:
-    """The job in `file`, with every check that needs no engine and no GPU."""
+def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
+    """The files to check, each once, and how many in the folders were passed over."""
+    from ftctl.errors import UsageError
+    from ftctl.job.files import is_dir
+    from ftctl.job.find import job_files
+
+    files: dict[Path, None] = {}
+    skipped = 0
+    for path in paths:
+        found, others = job_files(path) if is_dir(path) else ([path], 0)
+        if not found:
+            raise UsageError(f"{path}: there is no job file in this folder", "name a file, or another folder")
+        files |= dict.fromkeys(found)
+        skipped += others
+    return list(files), skipped
+
+
+def _checked(file: Path, overrides: tuple[str, ...], asked: Asked) -> Checked:
+    """What there is to say of one file, with every check that needs no engine and no GPU."""
+    from ftctl.errors import FtctlError, JobError, Problem, shown_text
     from ftctl.job.load import load
     from ftctl.prepare import prepare
+    from ftctl.view.reports.model import Checked
 
-    job = load(file, overrides)
-    prepare(job, anywhere=True)
-    return job
+    shown = shown_text(str(file))
+    try:
+        job = load(file, overrides)
+        prepare(job, anywhere=True, asked=asked)
+    except JobError as error:
+        return Checked(shown, problems=error.problems)
+    except FtctlError as error:
+        return Checked(shown, problems=(Problem(shown, 0, 0, "", error.message, error.remedy, "engine"),))
+    return Checked(shown, job.name, _summary(job))
+
+
+def _show(report: Report, form: str) -> None:
+    """The report on standard output; for people, what is wrong on standard error."""
+    import sys
+    from importlib import import_module
+
+    from ftctl.view.output import say
+
+    if form == "text":
+        from ftctl.view.reports.text import problem_lines, valid_lines
+
+        sys.stdout.write(valid_lines(report))
+        sys.stdout.flush()
+        sys.stderr.write(problem_lines(report))
+    else:
+        module = "as_json" if form == "json" else form
+        sys.stdout.write(import_module(f"ftctl.view.reports.{module}").write(report, Path.cwd()))
+    if form != "json" and report.verdict:
+        say(f"ftctl: {report.verdict}")
 
 
 def _summary(job: Job) -> str:

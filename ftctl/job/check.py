@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from ftctl.errors import Problem
+from ftctl.errors import Problem, of_kind
 from ftctl.job import explain, later, rules
 from ftctl.job.explain import Fault
 from ftctl.job.node import Node, Path, place_of, problem, value_place, values, walk
@@ -21,13 +21,21 @@ Finding = tuple[Path, Problem]
 # A level with more unknown keys than this is no job, and to guess at each takes half a millisecond.
 MAX_SUGGESTIONS = 100
 
+_KINDS = {
+    "type": "type",
+    "minimum": "range",
+    "maximum": "range",
+    "exclusiveMinimum": "range",
+    "exclusiveMaximum": "range",
+}
+
 
 def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     """All problems of a document, in no order. `schema` must be free of `$ref` (`shape.inline`)."""
     document = values(root)
     if not isinstance(document, dict):
         message = f"a job is a mapping of keys, this is {explain.describe(document)}"
-        return (problem(root.place, (), message, "begin with name: and model:"),)
+        return (problem(root.place, (), message, "begin with name: and model:", "type"),)
     not_yet, later_paths = later.refused(root, schema)
     infinite = dict(_not_finite(root))
     wrong = [found for found in _schema_problems(root, document, schema) if found[0] not in infinite]
@@ -35,8 +43,11 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     meant = {path for found in kept for path in _meant(*found)}
     kept = [(path, fault) for path, fault in kept if path not in meant or fault.message != "is missing"]
     bad = (*later_paths, *meant, *(path for path, _ in kept))
-    ruled = [problem(value_place(root, path), path, *said) for path, said in rules.broken(document, bad)]
-    return (*not_yet, *(fault for _, fault in kept), *ruled)
+    ruled = [
+        problem(value_place(root, path), path, *said, name)
+        for name, path, said in rules.broken(document, bad)
+    ]
+    return (*of_kind("later", not_yet), *(fault for _, fault in kept), *ruled)
 
 
 def _meant(path: Path, fault: Problem) -> Iterator[Path]:
@@ -54,7 +65,7 @@ def _not_finite(root: Node) -> Iterator[Finding]:
     """JSON Schema lets infinity and not-a-number through every range."""
     for path, node in walk(root):
         if isinstance(node.value, float) and not math.isfinite(node.value) and "native" not in path:
-            yield path, problem(node.place, path, f"is {node.value}, a finite number is wanted")
+            yield path, problem(node.place, path, f"is {node.value}, a finite number is wanted", "", "range")
 
 
 def _schema_problems(root: Node, document: Any, schema: Schema) -> Iterator[Finding]:
@@ -95,17 +106,18 @@ def _findings(root: Node, schema: Schema, fault: Fault) -> Iterator[Finding]:
             unknown = (*path, key)
             remedy = key_remedy(schema, path, key, keys) if number < MAX_SUGGESTIONS else ""
             message = f"{key} is not a key {where}"
-            yield unknown, problem(place_of(root, unknown), unknown, message, remedy)
+            yield unknown, problem(place_of(root, unknown), unknown, message, remedy, "unknown-key")
     elif fault.keyword == "required":
         # jsonschema reports one missing key per error and names it in its message alone.
         for key in fault.limit:
             if f"{key!r} is a required" in fault.message:
                 remedy = explain.example(key, fault.schema["properties"][key])
                 missing = (*path, key)
-                yield missing, problem(place_of(root, path), missing, "is missing", remedy)
+                yield missing, problem(place_of(root, path), missing, "is missing", remedy, "missing-key")
     else:
         message, remedy = explain.explain(fault)
-        yield path, problem(value_place(root, path), path, message, remedy)
+        kind = _KINDS.get(fault.keyword, "value")
+        yield path, problem(value_place(root, path), path, message, remedy, kind)
 
 
 def _name(path: Path) -> str:

@@ -13,7 +13,7 @@ from ftctl.engine_schema.arguments import with_whole_numbers
 from ftctl.engine_schema.check import native_problems
 from ftctl.engine_schema.files import engine_schema
 from ftctl.engine_schema.table import engine_of
-from ftctl.errors import JobError
+from ftctl.errors import JobError, of_kind, shown_text
 from ftctl.job import environment, normalise, override
 from ftctl.job.check import check
 from ftctl.job.files import is_dir, missing
@@ -30,24 +30,25 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
 
     Raises JobError with every problem: of the file, of each key, and local files that are not there.
     """
-    shown = str(path)
+    shown = shown_text(str(path))
     text = _read(path, shown)
     root, problems = compose(text, shown)
     schema = job_schema()
     if root is None or root.value is None:
         remedy = "write one with `ftctl init`"
-        raise JobError([*problems, problem(Place(shown), (), "the job file is empty", remedy)])
+        empty = problem(Place(shown), (), "the job file is empty", remedy)
+        raise JobError(of_kind("yaml", [*problems, empty]))
     root, overriding = override.apply(root, overrides, schema)
     root, unresolved = environment.resolve(root, schema, environ)
-    problems += overriding + unresolved
+    problems += of_kind("override", overriding) + of_kind("environment", unresolved)
     folder = normalise.Folder(
         path.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
     )
     told = {(fault.file, fault.line, fault.column) for fault in problems}
     found = (
         *check(root, schema),
-        *native_problems(root, engine_schema, schema),
-        *missing(root, folder),
+        *of_kind("native", native_problems(root, engine_schema, schema)),
+        *of_kind("path", missing(root, folder)),
     )
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if problems:
@@ -75,12 +76,13 @@ def _read(path: Path, shown: str) -> str:
         message, remedy = f"the file cannot be read: {error.strerror}", ""
     else:
         return decode(data, shown)
-    raise JobError([problem(Place(shown), (), message, remedy)])
+    raise JobError(of_kind("unreadable", [problem(Place(shown), (), message, remedy)]))
 
 
 def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
     document = _whole(values(root))
-    places = dict(_places(root, str(path)))
+    shown = shown_text(str(path))
+    places = dict(_places(root, shown))
     return Job(
         name=document["name"],
         model=normalise.model_of(document["model"], folder),
@@ -93,7 +95,7 @@ def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: 
         overrides=overrides,
         places=places,
         written=frozenset(key for key, _ in _written(root)),
-        shown=str(path),
+        shown=shown,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftctl.errors import Problem
+from ftctl.errors import Problem, shown_text
 
 Path = tuple[str | int, ...]
 
@@ -110,15 +110,16 @@ def lookup(document: Any, path: Sequence[str | int]) -> Any:
     return document
 
 
-def problem(place: Place, path: Sequence[str | int], message: str, remedy: str = "") -> Problem:
+def problem(
+    place: Place, path: Sequence[str | int], message: str, remedy: str = "", kind: str = ""
+) -> Problem:
     """A problem with the key at `path`, in `place`."""
     return Problem(
-        place.source, place.line, place.column, _shown(dotted(path)), _shown(message), _shown(remedy)
+        place.source,
+        place.line,
+        place.column,
+        shown_text(dotted(path)),
+        shown_text(message),
+        shown_text(remedy),
+        kind,
     )
-
-
-def _shown(text: str) -> str:
-    """The text without characters that would move the cursor or colour a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -42,11 +42,11 @@ class Rule:
     find: Callable[[View], Broken]
 
 
-def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[Path, Said]]:
-    """Every broken rule: the path to point at, and message and remedy."""
+def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[str, Path, Said]]:
+    """Every broken rule: its name, the path to point at, and message and remedy."""
     view = View(document, bad)
     for rule in RULES:
-        yield from rule.find(view)
+        yield from ((rule.name, path, said) for path, said in rule.find(view))
 
 
 def _something_to_do(job: View) -> Broken:
@@ -90,13 +90,12 @@ def _quantization(job: View) -> Broken:
     value = job.get("train.quantization")
     if value is None:
         return
-    full = value if isinstance(value, Mapping) else {"bits": value}
-    method, bits = full.get("method", "bnb"), full.get("bits")
+    method, bits = job.get("train.quantization.method") or "bnb", job.get("train.quantization.bits")
     if _method(job) in ("full", "freeze"):
         said = f"needs method lora, and train.method is {_method(job)}"
         yield ("train", "quantization"), (said, "write method: lora, or remove it")
     fits = {"bnb": (4, 8), "eetq": (8,)}.get(method, (2, 3, 4, 5, 6, 8))
-    if isinstance(value, Mapping) and bits is not None and bits not in fits:
+    if bits is not None and bits not in fits:
         listed = " or ".join(map(str, fits))
         yield (
             ("train", "quantization", "bits"),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from yaml import events
 
-from ftctl.errors import JobError, Problem
+from ftctl.errors import JobError, Problem, of_kind
 from ftctl.job.node import Node, Path, Place, dotted, problem
 from ftctl.job.scalars import INTEGER, MAX_DIGITS, repr_yaml, scalar
 from ftctl.job.yaml_text import refuse, syntax
@@ -37,8 +37,8 @@ def compose(
     try:
         node = composer.document(yaml.parse(text, Loader=_LOADERS[parser]))
     except yaml.YAMLError as error:
-        raise JobError([*composer.problems, syntax(error, text, source)]) from None
-    return node, tuple(composer.problems)
+        raise JobError(of_kind("yaml", [*composer.problems, syntax(error, text, source)])) from None
+    return node, of_kind("yaml", composer.problems)
 
 
 class _Composer:

@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from ftctl.errors import JobError, Problem
+from ftctl.errors import JobError, Problem, of_kind
 from ftctl.job.node import Path, Place, problem
 
 MAX_BYTES = 1024 * 1024
@@ -39,7 +39,7 @@ def decode(data: bytes, source: str) -> str:
 
 def refuse(place: Place, message: str, remedy: str = "", path: Path = ()) -> JobError:
     """A JobError of one problem."""
-    return JobError([problem(place, path, message, remedy)])
+    return JobError(of_kind("yaml", [problem(place, path, message, remedy)]))
 
 
 def syntax(error: yaml.YAMLError, text: str, source: str) -> Problem:
