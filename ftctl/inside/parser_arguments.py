@@ -75,7 +75,7 @@ def _schema(action: argparse.Action) -> dict[str, Any]:
     item = _with_default(_item(action), action.default)
     if action.nargs in ("+", "*") or isinstance(action.nargs, int) or type(action).__name__ in _LISTS:
         if "enum" in item:
-            return {"type": ["array", "string"], "items": item}
+            return {"anyOf": [item, {"type": "array", "items": item}]}
         return {"type": ["array", *_names(item)], "items": item}
     if action.nargs == "?" and action.const is True:
         return {"type": ["boolean", *_names(item)]}
