@@ -32,9 +32,11 @@ def plan(
     from ftctl.prepare import load_job, prepare
     from ftctl.record import to_record
     from ftctl.view.output import emit, table
+    from ftctl.view.scanning import Scanning
     from ftctl.view.warnings import show_warnings
 
-    made = prepare(load_job(job_file, tuple(overrides or ()), gpus), strict=strict)
+    with Scanning() as watch:
+        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, strict=strict)
     show_warnings(made)
     rows = [(choice.key, choice.value, choice.reason) for choice in made.choices]
     emit("plan", to_record(made), as_json=as_json, text=table(("key", "value", "why"), rows))

@@ -89,11 +89,13 @@ def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, *, strict: bo
     from ftctl.job.load import load
     from ftctl.prepare import prepare
     from ftctl.view.reports.model import Checked
+    from ftctl.view.scanning import Scanning
 
     shown = shown_text(str(file))
     try:
         job = load(file, overrides)
-        plan = prepare(job, anywhere=True, asked=asked, strict=strict)
+        with Scanning() as watch:
+            plan = prepare(job, anywhere=True, asked=asked, watch=watch, strict=strict)
     except JobError as error:
         return Checked(shown, problems=error.problems)
     except FtctlError as error:

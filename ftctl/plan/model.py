@@ -62,15 +62,18 @@ class ServePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job, the facts it was planned on, and every decision with its reason."""
+    """A job, the facts it was planned on, and every decision with its reason.
+
+    `warnings` are what is odd and can still be run.
+    """
 
     job: Job
     facts: Facts
     train: TrainPlan | None
     serve: ServePlan | None
     choices: tuple[Choice, ...]
-    warnings: tuple[Problem, ...] = ()  # what the engine's rules say without refusing the job
-    silenced: tuple[Problem, ...] = ()  # what they would say of rules that the job silences
+    warnings: tuple[Problem, ...] = ()  # what is odd and is not refused
+    silenced: tuple[Problem, ...] = ()  # what the engine's rules would say, were they not silenced
 
     @property
     def merge(self) -> bool:

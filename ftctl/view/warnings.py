@@ -11,10 +11,15 @@ from ftctl.plan.model import Plan
 from ftctl.view.output import say
 
 
+def warn(warnings: Iterable[Problem]) -> None:
+    """What is odd and can still be done, a line each on standard error."""
+    for warning in warnings:
+        say(str(warning))
+
+
 def show_warnings(plan: Plan) -> None:
     """Each warning in a line, and each rule that the job silences: a silence is to be seen."""
-    for problem in plan.warnings:
-        say(str(problem))
+    warn(plan.warnings)
     for problem in plan.silenced:
         say(str(dataclasses.replace(problem, level="silenced")))
 
