@@ -9,6 +9,7 @@ from ftctl.cli import (
     deploy,
     doctor,
     engines,
+    import_,
     init,
     logs,
     plan,
@@ -37,6 +38,7 @@ def root() -> None:
 
 for verb in (
     init,
+    import_,
     validate,
     plan,
     render,

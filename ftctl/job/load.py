@@ -44,7 +44,7 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if problems:
         raise JobError(problems)
-    return _job(root, path, text, overrides, folder)
+    return job_of(root, path, text, overrides, folder)
 
 
 @cache
@@ -70,7 +70,8 @@ def _read(path: Path, shown: str) -> str:
     raise JobError([problem(Place(shown), (), message, remedy)])
 
 
-def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
+def job_of(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
+    """The job of a checked document that stands in `path`."""
     document = whole(values(root), job_schema())
     places = dict(_places(root, str(path)))
     return Job(
