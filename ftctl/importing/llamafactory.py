@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftctl.errors import JobError, Problem
-from ftctl.importing import llamafactory_serve, llamafactory_train
+from ftctl.importing import llamafactory_serve, llamafactory_train, serving
 from ftctl.importing.draft import Draft
 from ftctl.importing.flags import nested, parse
 from ftctl.importing.llamafactory_names import ARGUMENTS, MEGATRON, RENAMED
@@ -42,10 +43,23 @@ def looks(source: Source) -> bool:
 def convert(source: Source, around: Around, schema: Mapping[str, Any]) -> Draft:
     """The draft of the job. Raises JobError for a file that the engine refuses, with every reason."""
     given = document(source)
+    command = None if source.root is not None else _command(source)
     if problems := [*source.problems, *_refused(source, given)]:
         raise JobError(problems)
     convert_as, title = kind_of(given)
-    return convert_as(Draft(f"{title} of LLaMA-Factory", schema), given, around)
+    draft = Draft(f"{title} of LLaMA-Factory", schema)
+    if command is None:
+        return convert_as(draft, given, around)
+    devices = len(command.env.get("CUDA_VISIBLE_DEVICES", "").split(","))
+    launched = parse(command.words).named.get("nproc_per_node", "")
+    if around.gpus is None and str(launched).isdigit():
+        around = replace(around, gpus=int(launched))
+    elif around.gpus is None and "CUDA_VISIBLE_DEVICES" in command.env:
+        around = replace(around, gpus=devices)
+    convert_as(draft, given, around)
+    serving.environment(draft, command, "resources.gpus" if "train" in draft.job else "deploy.gpus")
+    serving.others(draft, source, command)
+    return draft
 
 
 Convert = Callable[[Draft, dict[str, Any], Around], Draft]
@@ -69,11 +83,12 @@ def document(source: Source) -> dict[str, Any]:
     """The arguments as the engine would read them, from the mapping or from the first of the commands."""
     if source.root is not None and isinstance(source.root.value, dict):
         return {key: _value(node) for key, node in source.root.value.items()}
-    for command in source.commands:
-        found = _arguments_of(command)
-        if found is not None:
-            return found
-    return {}
+    command = _command(source)
+    return {} if command is None else _arguments_of(command) or {}
+
+
+def _command(source: Source) -> Command | None:
+    return next((command for command in source.commands if _arguments_of(command) is not None), None)
 
 
 def _value(node: Node) -> Any:
@@ -119,6 +134,9 @@ def _refused(source: Source, given: Mapping[str, Any]) -> list[Problem]:
         found.append(
             source.refuse(key, "is not an argument of LLaMA-Factory 0.9.5, which refuses it", remedy)
         )
+    command = _command(source)
+    if command is not None and command.env.get("USE_MCA", "0") not in ("0", "false", ""):
+        found.append(source.refuse("", "USE_MCA starts Megatron, which ftctl does not", "leave it out"))
     if given.get("use_mca"):
         found.append(source.refuse("use_mca", "needs USE_MCA=1, which ftctl does not set", "remove it"))
     if not given.get("model_name_or_path"):

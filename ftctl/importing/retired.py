@@ -115,7 +115,11 @@ def write(draft: Draft, source: Source, given: dict[str, Any], around: Around, t
     _fixed(draft, rest, tool)
     gpus = _gpus(rest, around)
     if gpus is not None:
-        draft.set("resources.gpus", gpus, "dp_size × tp_size × pp_size" if _COLLIE & set(rest) else "--gpus")
+        draft.set(
+            "resources.gpus",
+            gpus,
+            "dp_size × tp_size × pp_size" if _COLLIE & set(rest) else "GPUs of the original",
+        )
     for argument, value in rest.items():
         if argument in _ENDS:
             draft.drop(argument, value, _ENDS[argument])
@@ -157,8 +161,9 @@ def _targets(draft: Draft, rest: dict[str, Any], defaults: Mapping[str, Any]) ->
 
 def _fixed(draft: Draft, rest: dict[str, Any], tool: str) -> None:
     """What the tool set in its own code."""
-    draft.set("train.precision", "fp16", f"{tool} always trains in fp16")
-    draft.set("train.warmup", 100, f"{tool} always warms up over 100 steps")
+    if tool != "collie":
+        draft.set("train.precision", "fp16", "alpaca-lora always trains in fp16")
+        draft.set("train.warmup", 100, "alpaca-lora always warms up over 100 steps")
     if tool == "alpaca-lora":
         draft.set("train.scheduler", "linear", "transformers' default")
         draft.set("train.quantization", 8, "alpaca-lora always loads the base model in 8 bits")
