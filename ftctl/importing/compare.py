@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftctl.importing.draft import SECRET, public
 from ftctl.importing.llamafactory_names import DEFAULTS
 
 # Why a key may differ after an import; a key that is not here has no business to.
@@ -41,6 +42,7 @@ REASONS: Mapping[str, str] = {
     "gradient_accumulation_steps": "the global batch is shared by the devices of resources.gpus",
     "lora_target": "the same names, in another writing",
     "freeze_trainable_modules": "the same names, in another writing",
+    "per_device_train_batch_size": "follows from the global batch",
     "packing": "written out: neat_packing packs",
     "use_cpu": "resources.gpus says it",
     "preprocessing_num_workers": "data.workers says it",
@@ -66,13 +68,14 @@ def compare(original: Mapping[str, Any], rendered: Mapping[str, Any]) -> list[Di
     """
     found = []
     for key in dict.fromkeys((*original, *rendered)):
-        one, two = original.get(key), rendered.get(key)
+        one, two = public(original.get(key)), rendered.get(key)
         if one is None and (two is None or same(two, DEFAULTS.get(key))):
             continue
         if same(one, two) or (two is None and key in DEFAULTS and same(one, DEFAULTS[key])):
             continue
-        why = "a secret is kept out of a run" if _secret(key) else REASONS.get(key, "")
-        found.append(Difference(key, "…" if _secret(key) else one, two, why))
+        secret = SECRET.search(key) is not None
+        why = "a secret is kept out of a run" if secret else REASONS.get(key, "")
+        found.append(Difference(key, "…" if secret else one, two, why))
     return found
 
 
@@ -81,20 +84,14 @@ def same(one: Any, two: Any) -> bool:
     if isinstance(one, bool) or isinstance(two, bool):
         return one is two
     if isinstance(one, int | float) and isinstance(two, int | float):
-        return one == two
+        return one == two or repr(one) == repr(two)  # not a number is as good as itself
     if isinstance(one, list) or isinstance(two, list):
         return _words(one) == _words(two)
     if isinstance(one, str) and isinstance(two, str):
         return one == two or _words(one) == _words(two)
-    return bool(one == two)
+    return bool(one == two) or repr(one) == repr(two)
 
 
 def _words(value: Any) -> list[str]:
     items = value if isinstance(value, list) else str(value).split(",")
     return [str(item).strip() for item in items]
-
-
-def _secret(key: str) -> bool:
-    from ftctl.importing.draft import SECRET
-
-    return SECRET.search(key) is not None

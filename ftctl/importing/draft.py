@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +75,7 @@ class Draft:
 
     def drop(self, argument: str, value: Any, why: str) -> None:
         """Name an argument that the job does not hold as it was."""
-        self.changes.append(Change(argument, value, why))
+        self.changes.append(Change(argument, public(value), why))
 
     def check(self, text: str) -> None:
         """Something that a person has to look at, said once."""
@@ -93,19 +93,27 @@ class Draft:
         level[path[-1]] = value
 
     def _clean(self, argument: str, value: Any) -> Any:
-        """A native value without the secrets that stand below it."""
-        if isinstance(value, Mapping):
-            for key in value:
-                if SECRET.search(key):
-                    self.secret(f"{argument}.{key}")
-            return {
-                key: self._clean(f"{argument}.{key}", item)
-                for key, item in value.items()
-                if not SECRET.search(key)
-            }
-        if isinstance(value, list):
-            return [self._clean(argument, item) for item in value]
-        return value
+        """A native value without the secrets that stand below it, each named."""
+        for path in _secrets(value, argument):
+            self.secret(path)
+        return public(value)
+
+
+def public(value: Any) -> Any:
+    """A value without the secrets that stand below it."""
+    if isinstance(value, Mapping):
+        return {key: public(item) for key, item in value.items() if not SECRET.search(str(key))}
+    return [public(item) for item in value] if isinstance(value, list) else value
+
+
+def _secrets(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            below = f"{path}.{key}"
+            yield from [below] if SECRET.search(str(key)) else _secrets(item, below)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(item, path)
 
 
 def names(value: Any) -> list[str]:

@@ -107,7 +107,7 @@ def _entry(draft: Draft, key: str, name: str, entry: Mapping[str, Any], around: 
         if part not in _READ:
             why = "this version's job has no place for it"
             draft.drop(f"dataset_info.{name}.{part}", entry[part], why)
-    left = [column for column in _OPTIONAL.get(kind, ()) if column not in item.get("columns", {})]
+    left = [column for column in _OPTIONAL.get(str(kind), ()) if column not in item.get("columns", {})]
     if "columns" in item and left:
         draft.check(
             f"{key}: {name} names its columns, so LLaMA-Factory left out {', '.join(left)}; "

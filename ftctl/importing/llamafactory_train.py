@@ -180,7 +180,8 @@ def _batch(draft: Draft, rest: Rest, around: Around) -> None:
 
 def _precision(draft: Draft, rest: Rest, around: Around) -> None:
     bf16, fp16 = rest.get("bf16", False), rest.get("fp16", False)
-    unusual = rest.get("pure_bf16") or (bf16 and fp16) or not {bf16, fp16} <= {True, False}
+    plain = isinstance(bf16, bool) and isinstance(fp16, bool)
+    unusual = rest.get("pure_bf16") or (bf16 and fp16) or not plain
     if unusual:
         # All of it in native, said whole: beside train.precision it would be a conflict.
         rest.setdefault("bf16", False)

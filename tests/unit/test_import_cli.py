@@ -90,7 +90,7 @@ def test_a_refused_key_is_named_with_its_line(ftctl: Cli, place: Path) -> None:
 @pytest.mark.parametrize("name", ["secrets.yaml", "vllm_serve.sh"])
 def test_a_secret_is_not_copied(ftctl: Cli, place: Path, name: str) -> None:
     done = ftctl("import", name, "--json", "-o", "-", cwd=place, code=0)
-    for secret in ("hf_literal_value", "sl_literal_value", "sk-literal-key"):
+    for secret in ("hf_literal_value", "sl_literal_value", "rt_literal_value", "sk-literal-key"):
         assert secret not in done.out + done.err
 
 
