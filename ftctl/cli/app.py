@@ -10,6 +10,7 @@ from ftctl.cli import (
     deploy,
     doctor,
     engines,
+    import_,
     init,
     logs,
     plan,
@@ -39,6 +40,7 @@ def root() -> None:
 
 for verb in (
     init,
+    import_,
     validate,
     plan,
     render,

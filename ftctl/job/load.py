@@ -53,7 +53,7 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if problems:
         raise JobError(problems)
-    return _job(root, path, text, overrides, folder)
+    return job_of(root, path, text, overrides, folder)
 
 
 @cache
@@ -79,7 +79,8 @@ def _read(path: Path, shown: str) -> str:
     raise JobError(of_kind("unreadable", [problem(Place(shown), (), message, remedy)]))
 
 
-def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
+def job_of(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
+    """The job of a checked document that stands in `path`."""
     document = _whole(values(root))
     shown = shown_text(str(path))
     places = dict(_places(root, shown))
