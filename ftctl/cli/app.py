@@ -40,7 +40,6 @@ def root() -> None:
 
 for verb in (
     init,
-    import_,
     validate,
     plan,
     render,
@@ -52,6 +51,7 @@ for verb in (
     stop,
     chat,
     data,
+    import_,
     schema,
     engines,
     doctor,
