@@ -8,21 +8,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ftctl.data.of_job import look_at_data
 from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
-from ftctl.facts.datasets import scan
+from ftctl.facts.datasets import Watch
+from ftctl.facts.deepspeed import deepspeed_config
 from ftctl.facts.machine import machine_facts
-from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
+from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
+from ftctl.facts.packages import packages_of
 from ftctl.job.load import load
-from ftctl.job.model import Dataset, Deploy, Job, problem_at
+from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.model import Plan
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
+from ftctl.rules.check import check
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
 
@@ -52,13 +56,16 @@ def prepare(
     runs: Path | None = None,
     anywhere: bool = False,
     asked: Asked | None = None,
+    strict: bool = False,
+    watch: Watch | None = None,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
-    With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
-    checked on a machine that will not run it. Jobs that are prepared together share what they `asked`.
-    Raises JobError with every problem of the job, its data
-    and its model; Missing where a GPU asked for is not there.
+    With `anywhere` the GPUs that the job asks for are taken to be there, and no environment is asked for
+    its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
+    prepared together share what they `asked`. `watch` is told how far the reading of the data is. The
+    plan carries the warnings; with `strict` they are errors. Raises JobError with every problem of the
+    job, its data and its model; Missing where a GPU asked for is not there.
     """
     asked = asked or Asked()
     folder = runs or Path.cwd()
@@ -68,20 +75,37 @@ def prepare(
     job = _placed(job, machine)
     found: list[Problem] = []
     model = _model(job, found, asked)
-    train_data = _data(job.data.train if job.data else (), found, asked)
-    eval_data = _data(job.data.eval if job.data else (), found, asked)
+    data = look_at_data(job, asked, watch)
+    found += of_kind("data", data.problems)
     trainer, server = _engines(job, machine, environ, found, asked)
-    facts = Facts(machine, model, train_data, eval_data, trainer, server)
-    plan = Plan(job, facts, None, None, ())
+    facts = Facts(machine, model, data.train, data.eval, trainer, server)
+    plan = Plan(job, facts, None, None, (), data.warnings)
     if job.train is not None:
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
         plan = replace(plan, train=decided, choices=tuple(made.choices))
+        plan = _ruled(plan, found, None if anywhere else _packages(trainer))
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
+    found += [replace(warning, level="error") for warning in plan.warnings if strict]
     if found:
         raise JobError(of_kind("plan", found))
     return plan
+
+
+def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
+    return packages_of(trainer.python) if trainer is not None and trainer.installed else None
+
+
+def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) -> Plan:
+    """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+    native = plan.job.train.native if plan.job.train is not None else {}
+    report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")))
+    told = {(problem.file, problem.line, problem.column) for problem in found}
+    found += [
+        problem for problem in report.problems if (problem.file, problem.line, problem.column) not in told
+    ]
+    return replace(plan, warnings=plan.warnings + report.warnings, silenced=report.silenced)
 
 
 def _placed(job: Job, machine: MachineFacts) -> Job:
@@ -140,16 +164,6 @@ def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
     except FtctlError as error:
         found += of_kind("model", [problem_at(job, "model", error.message, error.remedy)])
         return ModelFacts(job.model.path, local=True)
-
-
-def _data(datasets: tuple[Dataset, ...], found: list[Problem], asked: Asked) -> tuple[DatasetFacts, ...]:
-    facts = []
-    for dataset in datasets:
-        fact, problems = asked.once(("data", repr(dataset)), partial(scan, dataset))
-        found += of_kind("data", problems)
-        if fact is not None:
-            facts.append(fact)
-    return tuple(facts)
 
 
 def _engines(

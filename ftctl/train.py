@@ -19,6 +19,8 @@ from ftctl.run.find import runs_root
 from ftctl.supervise.serving import check_place
 from ftctl.view.installing import installing
 from ftctl.view.output import say
+from ftctl.view.scanning import Scanning
+from ftctl.view.warnings import show_warnings
 
 
 def run_job(
@@ -27,6 +29,7 @@ def run_job(
     gpus: str | None,
     runs_dir: Path | None,
     *,
+    strict: bool,
     install: bool,
     as_json: bool,
 ) -> NoReturn:
@@ -39,7 +42,9 @@ def run_job(
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
-    plan = prepare(job, runs=runs_dir)
+    with Scanning() as watch:
+        plan = prepare(job, runs=runs_dir, watch=watch, strict=strict)
+    show_warnings(plan)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)

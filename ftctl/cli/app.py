@@ -6,6 +6,7 @@ import typer
 
 from ftctl.cli import (
     chat,
+    data,
     deploy,
     doctor,
     engines,
@@ -42,6 +43,7 @@ for verb in (
     plan,
     render,
     train,
+    data,
     runs,
     deploy,
     ps,

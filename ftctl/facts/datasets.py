@@ -3,76 +3,115 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from ftctl.errors import Problem
+from ftctl.errors import FtctlError, Problem
 from ftctl.facts import formats
 from ftctl.facts.model import DatasetFacts
+from ftctl.facts.oddities import Garbled, Numbers, odd
 from ftctl.facts.row_checks import check_row, kind_of
-from ftctl.facts.rows import Row, file_type, read_rows
+from ftctl.facts.rows import Row, file_type, packed, read_rows
+from ftctl.facts.tally import Tally
+from ftctl.facts.texts import texts_of, turns_of
 from ftctl.job.model import Dataset
+
+Watch = Callable[[Path, int, int], None]  # told now and then: the file, bytes read, bytes in all
+See = Callable[[Row, Sequence[str]], None]  # told of every good row and its texts
 
 SHOWN = 20
 # datasets 4.x takes the columns from the first 10 MiB of lines and fails on one that first appears later.
 FIRST_BLOCK = 10 << 20
+STEP = 1 << 22  # bytes between two calls of Watch
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a file found: the facts, or None and what is wrong; what is odd but trains; and
+    the tally of its rows, to hold another file's against."""
+
+    facts: DatasetFacts | None
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    tally: Tally = field(default_factory=Tally, compare=False, repr=False)
 
 
 def scan(dataset: Dataset) -> tuple[DatasetFacts | None, tuple[Problem, ...]]:
-    """The facts about one data file, or None and what is wrong with it.
+    """The facts about one data file, or None and what is wrong with it."""
+    found = survey(dataset)
+    return found.facts, found.problems
 
-    The first 20 bad rows are told one by one with their lines, the rest as a count.
+
+def survey(
+    dataset: Dataset, task: str | None = "sft", *, watch: Watch | None = None, see: See | None = None
+) -> Survey:
+    """Read one data file whole, in little memory.
+
+    `task` is what the rows are for; None takes texts for pretraining beside questions and answers. The
+    first 20 bad rows are told one by one with their lines, the rest as a count.
     """
-    file = str(dataset.path)
+    file, path = str(dataset.path), dataset.path
     try:
-        if not dataset.path.is_file():
-            what = "it is a folder" if dataset.path.is_dir() else "there is no such file"
-            return None, (Problem(file, 0, 0, "", f"cannot read the data: {what}", "correct the path"),)
-        return _Scan(dataset, file_type(dataset.path)).run()
+        if not path.is_file():
+            what = "it is a folder" if path.is_dir() else "there is no such file"
+            return _unreadable(file, f"cannot read the data: {what}", "correct the path")
+        kind = file_type(path)
+        if kind != "parquet" and (what := packed(path)):
+            return _unreadable(file, f"cannot read the data: it is {what}", "unpack it, or write JSON Lines")
+        return _Scan(dataset, kind, task).run(watch, see)
     except OSError as error:
-        return None, (Problem(file, 0, 0, "", f"cannot read the data: {error.strerror}"),)
+        return _unreadable(file, f"cannot read the data: {error.strerror}")
+    except FtctlError as error:
+        return _unreadable(file, error.message, error.remedy)
+
+
+def _unreadable(file: str, message: str, remedy: str = "") -> Survey:
+    return Survey(None, (Problem(file, 0, 0, "", message, remedy),))
 
 
 class _Scan:
     """The state of one pass over one file."""
 
-    def __init__(self, dataset: Dataset, kind: str) -> None:
-        self.dataset, self.kind = dataset, kind
+    def __init__(self, dataset: Dataset, kind: str, task: str | None) -> None:
+        self.dataset, self.kind, self.task = dataset, kind, task
         self.format = "" if dataset.format == "auto" else dataset.format
         self.columns: Mapping[str, str] = {}
         self.tags: Mapping[str, str] = {}
         self.kinds: dict[str, tuple[str, int]] = {}  # column → its kind of value, and the line of the first
         self.told: set[str] = set()
         self.problems: list[Problem] = []
+        self.garbled, self.numbers = Garbled(), Numbers(())
+        self.tally = Tally()
         self.rows = self.bad = 0
 
-    def run(self) -> tuple[DatasetFacts | None, tuple[Problem, ...]]:
+    def run(self, watch: Watch | None, see: See | None) -> Survey:
         digest = hashlib.sha256()
-        settled = False
+        settled, told = False, 0
+        size = self.dataset.path.stat().st_size
         for row in read_rows(self.dataset.path, self.kind, digest):
             self.rows += 1
             if not row.broken and not settled:
                 settled = self.settle(row)
                 if not settled:
-                    return None, tuple(self.problems)
-            self.take(row)
-        if not self.rows:
-            self.problem(
-                0, 0, "the file has no rows", "put at least one row in it, or take it out of the job"
-            )
-        if self.bad > SHOWN:
-            last = self.problems[-1]
-            more = self.bad - SHOWN
-            self.problem(
-                last.line, last.column + 1, f"and {more} more bad row{'s' if more > 1 else ''} below"
-            )
-        if self.problems:
-            return None, tuple(self.problems)
-        return self.facts(digest.hexdigest()), ()
+                    return Survey(None, tuple(self.problems))
+            texts = self.take(row)
+            if see is not None and texts is not None:
+                see(row, texts)
+            if watch is not None and row.offset >= told:
+                told = row.offset + STEP
+                watch(self.dataset.path, row.offset, size)
+        return self.found(digest.hexdigest())
 
     def settle(self, row: Row) -> bool:
         """Decide on format, columns and tags by the first row; False where that cannot be done."""
         value = row.value if isinstance(row.value, dict) else {}
-        self.format = self.format or formats.detect(value, self.dataset) or ""
+        texts = self.task in (None, "pretrain")
+        if self.kind == "txt" and not texts:
+            what = "a text file has no questions and answers; only pretraining reads it"
+            self.problem(0, 0, what, "write rows with a question and an answer as JSON Lines or CSV")
+            return False
+        self.format = self.format or formats.detect(value, self.dataset, texts=texts) or ""
         if not self.format:
             held = f"it has {', '.join(map(repr, value))}" if value else f"it is a {kind_of(row.value)}"
             self.problem(
@@ -87,16 +126,27 @@ class _Scan:
             self.problem(0, 0, wrong)
         self.columns = formats.columns_of(self.format, self.dataset, value)
         self.tags = formats.tags_of(self.format, self.dataset)
+        if self.kind == "csv":
+            self.numbers = Numbers(self.columns.get(key, "") for key in ("prompt", "query", "response"))
+            self.numbers.columns &= value.keys()
         return not unknown
 
-    def take(self, row: Row) -> None:
+    def take(self, row: Row) -> list[str] | None:
+        """Check and count one row; its texts where it is good."""
         wrong = (
             row.broken or check_row(self.format, row.value, self.columns, self.tags) or self.consistency(row)
         )
+        texts = [] if wrong else texts_of(self.format, row.value, self.columns, self.tags)
+        wrong = wrong or self.garbled.look(row.line, texts)
         if wrong:
             self.bad += 1
             if self.bad <= SHOWN:
                 self.problem(row.line, row.column, wrong)
+            return None
+        if self.numbers.columns:
+            self.numbers.look(row.value)
+        self.tally.add(row.line, texts, turns_of(self.format, texts))
+        return texts
 
     def consistency(self, row: Row) -> str:
         """Whether the row's columns fit those before it, as the engine keeps one type for each column."""
@@ -117,11 +167,38 @@ class _Scan:
                 )
         return ""
 
-    def facts(self, sha256: str) -> DatasetFacts:
+    def found(self, sha256: str) -> Survey:
+        """What there is to say at the end of the file."""
+        if not self.rows:
+            remedy = "put at least one row in it, or take it out of the job"
+            self.problem(0, 0, "the file has no rows", remedy)
+        if self.bad > SHOWN:
+            last, more = self.problems[-1], self.bad - SHOWN
+            told = f"and {more} more bad row{'s' if more > 1 else ''} below"
+            self.problem(last.line, last.column + 1, told)
+        for message, remedy in self.numbers.problems() if not self.bad else ():
+            self.problem(0, 0, message, remedy)
+        repeats = self.tally.repeats()
+        warnings = odd(self.dataset.path, self.tally, repeats, self.garbled)
+        facts = None if self.problems else self.facts(sha256, repeats.total)
+        return Survey(facts, tuple(self.problems), tuple(warnings), self.tally)
+
+    def facts(self, sha256: str, duplicates: int) -> DatasetFacts:
         columns = formats.present(self.format, self.columns, self.dataset, self.kinds)
-        size = self.dataset.path.stat().st_size
+        tally = self.tally
         return DatasetFacts(
-            self.dataset.path, self.format, self.kind, self.rows, size, sha256, columns, dict(self.tags)
+            self.dataset.path,
+            self.format,
+            self.kind,
+            self.rows,
+            self.dataset.path.stat().st_size,
+            sha256,
+            columns,
+            dict(self.tags),
+            characters=tally.characters,
+            longest=tally.longest,
+            turns=tally.turns,
+            duplicates=duplicates,
         )
 
     def problem(self, line: int, column: int, message: str, remedy: str = "") -> None:

@@ -16,15 +16,18 @@ REQUIRED = {
     "alpaca": {"prompt": "instruction", "response": "output"},
     "sharegpt": {"messages": "conversations"},
     "openai": {"messages": "messages"},
+    "text": {"prompt": "text"},
 }
 OPTIONAL = {
     "alpaca": {"query": "input", "history": "history", "system": "system"},
     "sharegpt": {"system": "system", "tools": "tools"},
     "openai": {"tools": "tools"},
+    "text": {},
 }
-MAPPED_ONLY = {"alpaca": ("tools",), "sharegpt": (), "openai": ("system",)}
+MAPPED_ONLY = {"alpaca": ("tools",), "sharegpt": (), "openai": ("system",), "text": ()}
 TAGS = {
     "alpaca": {},
+    "text": {},
     "sharegpt": {
         "role_tag": "from",
         "content_tag": "value",
@@ -46,8 +49,11 @@ TAGS = {
 }
 
 
-def detect(row: Mapping[str, Any], dataset: Dataset) -> str | None:
-    """The format that a row has, or None; the job's own columns and tags are looked at first."""
+def detect(row: Mapping[str, Any], dataset: Dataset, *, texts: bool = False) -> str | None:
+    """The format that a row has, or None; the job's own columns and tags are looked at first.
+
+    With `texts` a row that has no more than a column `text` is one to pretrain on.
+    """
     names = [dataset.columns.get("messages", ""), "messages", "conversations"]
     for column in names:
         messages = row.get(column)
@@ -58,7 +64,7 @@ def detect(row: Mapping[str, Any], dataset: Dataset) -> str | None:
         or dataset.columns.get("prompt", "instruction") in row
     ):
         return "alpaca"
-    return None
+    return "text" if texts and "text" in row else None
 
 
 def _message_format(message: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:

@@ -54,13 +54,17 @@ class DatasetFacts:
     counted, sha256 of the bytes."""
 
     path: Path
-    format: str  # alpaca | sharegpt | openai
-    file_type: str  # json | jsonl
+    format: str  # alpaca | sharegpt | openai | text
+    file_type: str  # json | jsonl | csv | parquet | txt
     rows: int
     bytes: int
     sha256: str
     columns: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    characters: int = 0  # of the texts that are trained on
+    longest: int = 0  # characters of the longest row
+    turns: int = 0
+    duplicates: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ def check_row(name: str, row: Any, columns: Mapping[str, str], tags: Mapping[str
     """What is wrong with a row of the format `name`; empty where nothing is."""
     if not isinstance(row, dict):
         return f"a row must be an object, this is a {kind_of(row)}"
+    if name == "text":
+        return _text(row, columns["prompt"])
     for key in ("system", "tools"):
         value = row.get(columns.get(key, ""))
         if value is not None and not isinstance(value, str):
@@ -26,12 +28,22 @@ def check_row(name: str, row: Any, columns: Mapping[str, str], tags: Mapping[str
     return _alpaca(row, columns) if name == "alpaca" else _conversation(row, columns, tags)
 
 
+def _text(row: Mapping[str, Any], column: str) -> str:
+    if column not in row:
+        return f'the text is missing: no "{column}"'
+    return (
+        "" if isinstance(row[column], str) else f'"{column}" must be text, this is a {kind_of(row[column])}'
+    )
+
+
 def _alpaca(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
     prompt, response = columns["prompt"], columns["response"]
     if response not in row:
         return f'the answer is missing: no "{response}"'
     if not isinstance(row[response], str):
         return f'"{response}" must be text, this is a {kind_of(row[response])}'
+    if not row[response].strip():
+        return f'the answer is empty: no text in "{response}"'
     query = columns.get("query", "")
     for column in (prompt, query):
         if row.get(column) is not None and not isinstance(row[column], str):
@@ -77,9 +89,13 @@ def _message(message: Any, tags: Mapping[str, str]) -> str:
         )
     if not isinstance(message.get(content), str):
         return f'"{content}" must be text, this is a {kind_of(message.get(content))}'
-    if message[role] == tags["function_tag"]:
-        return _function_call(message[content])
-    return ""
+    return _said(message[role], message[content], tags)
+
+
+def _said(role: str, content: str, tags: Mapping[str, str]) -> str:
+    if role == tags["function_tag"]:
+        return _function_call(content)
+    return "the answer is empty" if role == tags["assistant_tag"] and not content.strip() else ""
 
 
 def _function_call(content: str) -> str:

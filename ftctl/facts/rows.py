@@ -1,4 +1,4 @@
-"""Reads the rows of a JSON or JSONL file one after another, with the line that each stands on."""
+"""Reads the rows of a data file one after another, with the line that each stands on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ CHUNK = 1 << 20  # bytes
 BOM = b"\xef\xbb\xbf"
 SPACE = " \t\r\n"
 DECODE = json.JSONDecoder().raw_decode
+TABLES = ("csv", "parquet", "txt")
+PACKED = {
+    b"\x1f\x8b": "compressed with gzip",
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"ARROW1": "an Arrow file",
+    b"PAR1": "a Parquet file without the ending .parquet",
+}
 NEAR_END = 32  # characters: an error this near to the end of what was read may only mean "read on"
 
 
@@ -33,7 +43,11 @@ class Row(NamedTuple):
 
 
 def file_type(path: Path) -> str:
-    """`json` where the file holds one array, else `jsonl`; its first character tells, as for the engine."""
+    """`csv`, `parquet` and `txt` by the file's name, as for the engine; of the others `json` where the file
+    holds one array, else `jsonl`, by its first character."""
+    ending = path.suffix.lower().removeprefix(".")
+    if ending in TABLES:
+        return ending
     with open(path, "rb") as file:
         while chunk := file.read(4096):
             text = chunk.removeprefix(BOM).lstrip()
@@ -42,8 +56,21 @@ def file_type(path: Path) -> str:
     return "jsonl"
 
 
+def packed(path: Path) -> str:
+    """What a file is that no engine reads as rows: its kind by its first bytes, or empty."""
+    with open(path, "rb") as file:
+        first = file.read(8)
+    return next((name for magic, name in PACKED.items() if first.startswith(magic)), "")
+
+
 def read_rows(path: Path, kind: str, digest: Digest) -> Iterator[Row]:
-    """Every row of the file, the whole of it fed to `digest`. Raises OSError."""
+    """Every row of the file, the whole of it fed to `digest`. Raises OSError; FtctlError for Parquet that
+    cannot be read."""
+    if kind in TABLES:
+        from ftctl.facts import tables
+
+        read = {"csv": tables.read_csv, "parquet": tables.read_parquet, "txt": tables.read_text}
+        return read[kind](path, digest)
     return _array(path, digest) if kind == "json" else _lines(path, digest)
 
 

@@ -52,7 +52,7 @@ def texts(path: Path) -> list[str]:
     return lines
 
 
-def write_tokenizer(folder: Path, corpus: list[str], vocab: int, max_length: int) -> dict[str, int]:
+def write_tokenizer(folder: Path, corpus: list[str], vocab: int, max_length: int) -> dict[str, int | None]:
     """Train the tokenizer and write its files; returns the ids of the special tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -81,7 +81,7 @@ def write_tokenizer(folder: Path, corpus: list[str], vocab: int, max_length: int
     return {token: tokenizer.token_to_id(token) for token in (PAD, START, END)}
 
 
-def model_config(options: argparse.Namespace, ids: dict[str, int]) -> dict[str, Any]:
+def model_config(options: argparse.Namespace, ids: dict[str, int | None]) -> dict[str, Any]:
     """config.json of a Qwen3 of the size that was asked for."""
     return {
         "architectures": ["Qwen3ForCausalLM"],

@@ -93,6 +93,7 @@ def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: 
         file=path.absolute(),
         source=text,
         overrides=overrides,
+        silence=tuple(document.get("silence") or ()),
         places=places,
         written=frozenset(key for key, _ in _written(root)),
         shown=shown,

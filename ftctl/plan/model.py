@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftctl.errors import Problem
 from ftctl.facts.model import Facts
 from ftctl.job.model import Job
 
@@ -61,13 +62,18 @@ class ServePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job, the facts it was planned on, and every decision with its reason."""
+    """A job, the facts it was planned on, and every decision with its reason.
+
+    `warnings` are what is odd and can still be run.
+    """
 
     job: Job
     facts: Facts
     train: TrainPlan | None
     serve: ServePlan | None
     choices: tuple[Choice, ...]
+    warnings: tuple[Problem, ...] = ()  # what is odd and is not refused
+    silenced: tuple[Problem, ...] = ()  # what the engine's rules would say, were they not silenced
 
     @property
     def merge(self) -> bool:

@@ -1,0 +1,122 @@
+"""`ftctl data check`, `stats` and `split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftctl.cli.options import Json
+
+Files = Annotated[
+    list[Path], typer.Argument(metavar="JOB|FILE…", help="A job file, or data files.", show_default=False)
+]
+Model = Annotated[
+    Path | None, typer.Option("--model", metavar="DIR", help="Folder of the model whose tokenizer counts.")
+]
+MaxLength = Annotated[
+    int | None, typer.Option("--max-length", min=1, help="Tokens above which a row would be cut.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Look at data files alone: check, measure and split them.")
+    group.command("check")(check)
+    group.command("stats")(stats)
+    group.command("split")(split)
+    app.add_typer(group, name="data")
+
+
+def check(files: Files, as_json: Json = False) -> None:
+    """Read data files whole, and name every row that could not be trained on.
+
+    JSON, JSON Lines, CSV, Parquet and text. Rows that repeat, that stand in train and eval, or that were
+    decoded wrongly are warnings. Exit code 0: every row is good; 2: some are not.
+
+    [bold]Examples[/bold]
+
+    ftctl data check data/train.jsonl
+
+    ftctl data check job.yaml --json
+    """
+    from ftctl.data.asked import asked
+    from ftctl.data.look import look
+    from ftctl.data.shown import check_lines, records
+    from ftctl.errors import JobError
+    from ftctl.view.output import emit
+    from ftctl.view.scanning import Scanning
+    from ftctl.view.warnings import warn
+
+    with Scanning() as watch:
+        report = look(asked(files), watch=watch)
+    warn(report.warnings)
+    if report.problems:
+        raise JobError(report.problems)
+    emit("data check", records(report), as_json=as_json, text=check_lines(report))
+
+
+def stats(files: Files, model: Model = None, max_length: MaxLength = None, as_json: Json = False) -> None:
+    """Show rows, turns, characters, repeated rows, lengths in tokens and the share that is cut.
+
+    Tokens are counted by the model's own tokenizer, without what its chat template adds; of a file over
+    32 MB a random sample of rows is counted, and the table says so.
+
+    [bold]Examples[/bold]
+
+    ftctl data stats job.yaml
+
+    ftctl data stats data/train.jsonl --model models/base --max-length 2048 --json
+    """
+    from dataclasses import replace
+
+    from ftctl.data.asked import asked
+    from ftctl.data.look import look
+    from ftctl.data.shown import records, stats_rows
+    from ftctl.errors import JobError
+    from ftctl.view.output import emit, table
+    from ftctl.view.scanning import Scanning
+    from ftctl.view.warnings import warn
+
+    wanted = asked(files)
+    wanted = replace(wanted, model=model or wanted.model, max_length=max_length or wanted.max_length)
+    with Scanning() as watch:
+        report = look(wanted, watch=watch, lengths=True)
+    warn(report.warnings)
+    if report.problems:
+        raise JobError(report.problems)
+    text = table(("file", *[file.path.name for file in report.files]), stats_rows(report))
+    emit("data stats", records(report), as_json=as_json, text=text)
+
+
+def split(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Data files.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="A folder that is not there yet.")
+    ],
+    ratios: Annotated[str, typer.Option("--ratios", help="Shares of train, eval and test.")] = "80/10/10",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same parts.")] = 42,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COLUMN", help="Split each value of a column alike.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Split files into train, eval and test, each file and each value of a column by the same ratios.
+
+    Rows keep their order. The parts are JSON Lines; the folder appears whole or not at all, and one that
+    is there already is left alone.
+
+    [bold]Examples[/bold]
+
+    ftctl data split data/all.jsonl --output data/parts
+
+    ftctl data split a.jsonl b.csv --ratios 90/10 --seed 7 --by source -o parts
+    """
+    from ftctl.data.split import ratios_of
+    from ftctl.data.split import split as write
+    from ftctl.view.output import emit
+
+    counts = write(files, ratios_of(ratios), seed, output, by=by)
+    text = "\n".join(f"{path}: {rows} rows" for path, rows in counts.items())
+    parts = [{"file": str(path), "rows": rows} for path, rows in counts.items()]
+    emit("data split", {"parts": parts, "seed": seed}, as_json=as_json, text=text)

@@ -1,0 +1,1 @@
+"""What `ftctl data` does: lengths in tokens, statistics, and splitting a file into parts."""

@@ -1,0 +1,57 @@
+"""What a data command is to look at: the files of a job, or files by themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftctl.errors import UsageError
+from ftctl.job.model import Dataset, Job
+
+JOBS = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Files to train and to evaluate on; `task` None takes rows of every kind. `model` is a folder."""
+
+    train: tuple[Dataset, ...]
+    eval: tuple[Dataset, ...] = ()
+    task: str | None = None
+    model: Path | None = None
+    max_length: int | None = None
+
+
+def asked(paths: Sequence[Path]) -> Asked:
+    """A job file alone, or data files. Raises JobError, UsageError."""
+    jobs = [path for path in paths if path.suffix.lower() in JOBS]
+    if not jobs:
+        return Asked(tuple(Dataset(path) for path in paths))
+    if len(paths) > 1:
+        raise UsageError(f"{jobs[0]} is a job and not the only file", "name one job, or data files alone")
+    from ftctl.job.load import load
+
+    return of_job(load(jobs[0], ()))
+
+
+def of_job(job: Job) -> Asked:
+    """The data of a job."""
+    if job.data is None:
+        raise UsageError(f"{job.shown}: it has no data", "name a job with a data block, or data files")
+    task = job.train.task if job.train is not None else None
+    length = job.train.max_length if job.train is not None else None
+    return Asked(job.data.train, job.data.eval, task, _folder(job), length)
+
+
+def _folder(job: Job) -> Path | None:
+    """The model's folder: its own, or the one in the local cache."""
+    if job.model.local:
+        return Path(job.model.path)
+    from ftctl.facts.hub_cache import snapshot
+
+    try:
+        return snapshot(job.model.path, job.model.revision, os.environ)
+    except UsageError:
+        return None
