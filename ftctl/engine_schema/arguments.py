@@ -12,12 +12,13 @@ FLAGS = "x-ftctl-flags"
 
 
 def taken_by(schema: Schema, program: str) -> dict[str, Schema]:
-    """The arguments that any of the programs takes whose name begins with `program` ("" for all)."""
-    return {
-        name: argument
-        for name, argument in schema["properties"].items()
-        if any(entry.startswith(program) for entry in argument.get(ENTRIES, schema[ENTRIES]))
-    }
+    """The arguments that a program whose name begins with `program` takes, as it defines them; "" for all."""
+    found = {}
+    for name, argument in schema["properties"].items():
+        takers = [entry for entry in argument.get(ENTRIES, schema[ENTRIES]) if entry.startswith(program)]
+        if takers:
+            found[name] = defined_by(argument, takers[0])
+    return found
 
 
 def canonical(key: str, arguments: Mapping[str, Schema], *, words: bool) -> str | None:
@@ -43,6 +44,8 @@ def _long(argument: Schema) -> Iterator[str]:
 
 def defined_by(argument: Schema, program: str) -> Schema:
     """The argument as `program` defines it, where programs differ."""
+    if DIFFERS not in argument:
+        return argument
     other: Mapping[str, Any] = argument.get(DIFFERS, {}).get(program, {})
     changed = {key: value for key, value in {**argument, **other}.items() if key != DIFFERS}
     return {key: value for key, value in changed.items() if not (key in other and other[key] is None)}

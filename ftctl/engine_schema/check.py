@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ftctl.engine_schema.arguments import canonical, taken_by
@@ -41,17 +42,21 @@ def native_problems(root: Node, schema_of: SchemaOf, job_schema: Schema) -> Iter
         engine, program = engine_of(document, block)
         schema = schema_of(engine)
         if schema is not None:
-            checked = _Block(block, schema, taken_by(schema, program), job_schema)
-            yield from _problems(root, checked, native, told)
+            words, arguments = DESCRIBED[engine].kind == "serving", taken_by(schema, program)
+            held = _Block(block, engine, str(schema["title"]), words, arguments, job_schema)
+            yield from _problems(root, held, native, told)
 
 
+@dataclass(frozen=True)
 class _Block:
-    """What the keys of one native block are held against."""
+    """What the keys of one native block are held against; `words`: they become words of a command line."""
 
-    def __init__(self, name: str, schema: Schema, arguments: Mapping[str, Schema], job: Schema) -> None:
-        self.name, self.title, self.arguments, self.job = name, str(schema["title"]), arguments, job
-        self.engine = str(schema["$id"]).rpartition(":")[2]
-        self.words = DESCRIBED[self.engine].kind == "serving"
+    name: str
+    engine: str
+    title: str
+    words: bool
+    arguments: Mapping[str, Schema]
+    job: Schema
 
 
 def _problems(

@@ -72,6 +72,8 @@ def test_flagembedding_has_its_seven_programs() -> None:
     assert "train_group_size" in taken_by(schema, "reranker.encoder_only.base")
     assert "sentence_pooling_method" not in taken_by(schema, "reranker")
     assert "sentence_pooling_method" in taken_by(schema, "embedder")
+    assert taken_by(schema, "embedder")["raw_peft"]["type"] == ["string", "null"]
+    assert taken_by(schema, "reranker")["raw_peft"]["type"] == ["array", "null"]
 
 
 @pytest.mark.parametrize("name", ["llamafactory", "flagembedding"])
