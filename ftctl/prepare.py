@@ -26,7 +26,6 @@ from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
-from ftctl.rules.check import check
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
 
@@ -99,6 +98,8 @@ def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
 
 def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) -> Plan:
     """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+    from ftctl.rules.check import check  # a job that only serves does without them
+
     native = plan.job.train.native if plan.job.train is not None else {}
     report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")))
     told = {(problem.file, problem.line, problem.column) for problem in found}

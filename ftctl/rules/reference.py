@@ -16,7 +16,7 @@ What LLaMA-Factory {version} refuses between its arguments, or accepts and does 
 They look at what `ftctl render` would write, and the message points to the line of the job that says it.
 
 A rule is an **error** or a *warning*. `--strict` on `validate`, `plan` and `train` makes warnings errors. A
-job silences a rule by its name, and `ftctl validate` still shows what it would say:
+job silences a rule by its name; `validate` then names it, and `plan` and `train` show what it would say:
 
 ```yaml
 silence: [template-literal]
