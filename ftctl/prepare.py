@@ -13,7 +13,8 @@ from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
-from ftctl.facts.deepspeed import deepspeed_config
+from ftctl.facts.deepspeed import deepspeed_config, deepspeed_faults
+from ftctl.facts.hub_cache import revision_fault, snapshot
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
@@ -21,7 +22,8 @@ from ftctl.facts.packages import packages_of
 from ftctl.job.load import load
 from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
-from ftctl.plan.model import Plan
+from ftctl.plan.model import Choice, Plan
+from ftctl.plan.model_checks import beyond_context, check_model
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.record import to_record
@@ -57,32 +59,36 @@ def prepare(
     asked: Asked | None = None,
     strict: bool = False,
     watch: Watch | None = None,
+    offline: bool = False,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
     With `anywhere` the GPUs that the job asks for are taken to be there, and no environment is asked for
     its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
-    prepared together share what they `asked`. `watch` is told how far the reading of the data is. The
-    plan carries the warnings; with `strict` they are errors. Raises JobError with every problem of the
-    job, its data and its model; Missing where a GPU asked for is not there.
+    prepared together share what they `asked`. `watch` is told how far the reading of the data is. With
+    `offline` a Hub model is the one in the local cache. The plan carries the warnings; with `strict` they
+    are errors. Raises JobError with every problem of the job, its data and its model; Missing where a GPU
+    asked for is not there.
     """
     asked = asked or Asked()
     folder = runs or Path.cwd()
     machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
-    job = _placed(job, machine)
     found: list[Problem] = []
+    job, fetched = _fetched(_placed(job, machine), offline, environ, found)
     model = _model(job, found, asked)
-    data = look_at_data(job, asked, watch)
+    data = look_at_data(job, asked, watch, quick=anywhere)
+    found += of_kind("model", [*check_model(job, model), *_deepspeed(job)])
     found += of_kind("data", data.problems)
+    warnings = (*beyond_context(job, model, data.train), *data.warnings)
     trainer, server = _engines(job, machine, environ, found, asked)
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
-    plan = Plan(job, facts, None, None, (), data.warnings)
+    plan = Plan(job, facts, None, None, fetched, warnings)
     if job.train is not None:
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
-        plan = replace(plan, train=decided, choices=tuple(made.choices))
+        plan = replace(plan, train=decided, choices=(*fetched, *made.choices))
         plan = _ruled(plan, found, None if anywhere else _packages(trainer))
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
@@ -157,6 +163,27 @@ def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Pl
     return replace(plan, facts=facts)
 
 
+def _fetched(
+    job: Job, offline: bool, environ: Mapping[str, str], found: list[Problem]
+) -> tuple[Job, tuple[Choice, ...]]:
+    """The job with a Hub model's folder in the local cache, where the network is not to be used."""
+    model = job.model
+    if model.revision is not None and (fault := revision_fault(model.revision)):
+        found.append(problem_at(job, "model.revision", *fault))
+    elif offline and not model.local:
+        try:
+            if model.hub != "huggingface":
+                what = f"only Hugging Face's cache is looked into, and model.hub is {model.hub}"
+                raise UsageError(what, "leave --offline out, or name the model's folder")
+            folder = snapshot(model.path, model.revision, environ)
+        except UsageError as error:
+            found.append(problem_at(job, "model", error.message, error.remedy))
+        else:
+            chosen = Choice("model", str(folder), f"{model.path} in the local cache, as --offline asks")
+            return replace(job, model=replace(model, path=str(folder), local=True, revision=None)), (chosen,)
+    return job, ()
+
+
 def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
     if not job.model.local:
         return ModelFacts(job.model.path, local=False)
@@ -165,6 +192,12 @@ def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
     except FtctlError as error:
         found += of_kind("model", [problem_at(job, "model", error.message, error.remedy)])
         return ModelFacts(job.model.path, local=True)
+
+
+def _deepspeed(job: Job) -> list[Problem]:
+    given = job.train.native.get("deepspeed") if job.train is not None else None
+    faults = deepspeed_faults(given) if given is not None else []
+    return [problem_at(job, "train.native.deepspeed", message, remedy) for message, remedy in faults]
 
 
 def _engines(

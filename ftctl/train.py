@@ -31,6 +31,7 @@ def run_job(
     *,
     strict: bool,
     install: bool,
+    offline: bool = False,
     as_json: bool,
 ) -> NoReturn:
     """Run the job in `job_file`; the process ends with the run's exit code.
@@ -43,7 +44,7 @@ def run_job(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
     with Scanning() as watch:
-        plan = prepare(job, runs=runs_dir, watch=watch, strict=strict)
+        plan = prepare(job, runs=runs_dir, watch=watch, strict=strict, offline=offline)
     show_warnings(plan)
     say(headline(plan))
     check_place(plan)

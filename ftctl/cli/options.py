@@ -27,3 +27,9 @@ NoInstall = Annotated[
     bool,
     typer.Option("--no-install", help="Refuse, with exit code 4, where an engine is not installed yet."),
 ]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help="A Hub model is the one in the local cache; refused where it is not there."
+    ),
+]

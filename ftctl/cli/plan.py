@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, Overrides, Strict
+from ftctl.cli.options import Gpus, Json, Offline, Overrides, Strict
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,7 @@ def plan(
     overrides: Overrides = None,
     gpus: Gpus = None,
     strict: Strict = False,
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Show every value that ftctl derives for a job, and why.
@@ -36,7 +37,8 @@ def plan(
     from ftctl.view.warnings import show_warnings
 
     with Scanning() as watch:
-        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, strict=strict)
+        job = load_job(job_file, tuple(overrides or ()), gpus)
+        made = prepare(job, watch=watch, strict=strict, offline=offline)
     show_warnings(made)
     rows = [(choice.key, choice.value, choice.reason) for choice in made.choices]
     emit("plan", to_record(made), as_json=as_json, text=table(("key", "value", "why"), rows))

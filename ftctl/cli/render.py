@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, Overrides
+from ftctl.cli.options import Gpus, Json, Offline, Overrides
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,7 @@ def render(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the files.")] = None,
     overrides: Overrides = None,
     gpus: Gpus = None,
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Show the engine's native files and commands, exactly as a run would get them.
@@ -39,7 +40,7 @@ def render(
     from ftctl.view.warnings import show_warnings
 
     with Scanning() as watch:
-        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch)
+        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, offline=offline)
     show_warnings(made)
     steps = all_steps(made)
     if output is not None:

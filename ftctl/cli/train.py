@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, NoInstall, Overrides, RunsDir, Strict
+from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +21,7 @@ def train(
     runs_dir: RunsDir = None,
     strict: Strict = False,
     no_install: NoInstall = False,
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Run a whole job: check, plan, train, verify, and serve where the job says so.
@@ -45,5 +46,6 @@ def train(
         runs_dir,
         strict=strict,
         install=not no_install,
+        offline=offline,
         as_json=as_json,
     )

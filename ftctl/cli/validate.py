@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ftctl.cli.options import Json, Overrides, Strict
+from ftctl.cli.options import Json, Offline, Overrides, Strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ftctl.facts.asked import Asked
     from ftctl.job.model import Job
     from ftctl.view.reports.model import Checked, Report
 
@@ -33,6 +32,7 @@ def validate(
     overrides: Overrides = None,
     form: Format = "text",
     strict: Strict = False,
+    offline: Offline = False,
     as_json: Json = False,
 ) -> None:
     """Check job files, and say everything that is wrong at once.
@@ -59,7 +59,8 @@ def validate(
 
     files, skipped = _files(paths)
     asked, settings = Asked(), tuple(overrides or ())
-    checked = tuple(_checked(file, settings, asked, strict=strict) for file in counting(files, "checking"))
+    ask = {"asked": asked, "strict": strict, "offline": offline}
+    checked = tuple(_checked(file, settings, ask) for file in counting(files, "checking"))
     report = Report(checked, skipped)
     _show(report, "json" if as_json else form)
     if len(report.valid) < len(report.files):
@@ -83,7 +84,7 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
     return list(files), skipped
 
 
-def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, *, strict: bool) -> Checked:
+def _checked(file: Path, overrides: tuple[str, ...], ask: dict[str, Any]) -> Checked:
     """What there is to say of one file, with every check that needs no engine and no GPU."""
     from ftctl.errors import FtctlError, JobError, Problem, shown_text
     from ftctl.job.load import load
@@ -95,7 +96,7 @@ def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, *, strict: bo
     try:
         job = load(file, overrides)
         with Scanning() as watch:
-            plan = prepare(job, anywhere=True, asked=asked, watch=watch, strict=strict)
+            plan = prepare(job, anywhere=True, watch=watch, **ask)
     except JobError as error:
         return Checked(shown, problems=error.problems)
     except FtctlError as error:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from ftctl.data.tokens import Counter, tokenizer_of
-
 SAMPLE = 300  # rows that are counted, of those that could be too long
 TEXT = 1 << 20  # bytes of them at most
 
@@ -40,6 +38,8 @@ class Suspects:
         """How many rows are longer by the tokenizer in `folder`; empty where none is. Raises UsageError."""
         if not self.found:
             return ""
+        from ftctl.data.tokens import Counter, tokenizer_of
+
         counter = Counter(tokenizer_of(folder))
         counted = over = size = 0
         for texts in self._kept:

@@ -46,6 +46,8 @@ class ModelFacts:
     tied_embeddings: bool | None = None
     has_chat_template: bool | None = None
     kv_token_values: int | None = None  # numbers that one token adds to the KV cache
+    own_code: bool = False  # its configuration names code of its own (auto_map)
+    modules: tuple[str, ...] = ()  # with weights of two dimensions; * stands for every number in a name
 
 
 @dataclass(frozen=True)

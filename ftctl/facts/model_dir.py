@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ftctl.artifacts.safetensors import BrokenWeights, Tensor
 from ftctl.artifacts.weights import read_json, read_weights
@@ -13,8 +14,11 @@ from ftctl.errors import UsageError
 from ftctl.facts.model import ModelFacts
 from ftctl.plan.kv_cache import kv_token_values
 
+T = TypeVar("T")
+
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.txt", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
+NUMBER = re.compile(r"\.\d+(?=\.|$)")
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 
 
@@ -58,15 +62,32 @@ def _facts(path: Path) -> ModelFacts:
         path=str(path),
         local=True,
         architecture=str(architectures[0]),
-        model_type=config.get("model_type"),
+        model_type=_of(str, config.get("model_type")),
         dtype=weights_dtype(tensors),
-        max_positions=inner.get("max_position_embeddings"),
+        max_positions=_of(int, inner.get("max_position_embeddings")),
         weight_bytes=sum(tensor.end - tensor.start for tensor in tensors.values()),
         parameters=sum(tensor.count for tensor in tensors.values()),
         tied_embeddings=bool(config.get("tie_word_embeddings", "lm_head.weight" not in tensors)),
         has_chat_template=has_chat_template(path),
         kv_token_values=kv_token_values(config),
+        own_code=bool(config.get("auto_map")),
+        modules=matrices(tensors),
     )
+
+
+def _of(kind: type[T], value: object) -> T | None:
+    """The value where it is of that kind: a configuration may hold anything."""
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
+def matrices(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """The modules that multiply by a matrix, each name once for all layers: `model.layers.*.mlp.up_proj`."""
+    names = {
+        NUMBER.sub(".*", name.rpartition(".")[0])
+        for name, tensor in tensors.items()
+        if len(tensor.shape) == 2 and name.endswith((".weight", ".qweight"))
+    }
+    return tuple(sorted(names))
 
 
 def weights_dtype(tensors: Mapping[str, Tensor]) -> str | None:

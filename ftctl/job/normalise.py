@@ -88,6 +88,8 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     for name in ("epochs", "weight_decay", "max_grad_norm"):
         if name in fields:
             fields[name] = float(fields[name])
+    if isinstance(file := fields.get("native", {}).get("deepspeed"), str):
+        fields["native"] = {**fields["native"], "deepspeed": str(folder.path(file))}
     if fields.get("warmup", 0) >= 1:
         fields["warmup"] = int(fields["warmup"])
     return Train(**_interpreter(fields, folder))

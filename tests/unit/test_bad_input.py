@@ -52,10 +52,13 @@ def write_model(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "tokenizer.json").write_text("{}")
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
-    header = json.dumps(
-        {"model.embed_tokens.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}
-    )
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(16))
+    matrix = {"dtype": "F32", "shape": [2, 2]}
+    tensors = {
+        "model.embed_tokens.weight": {**matrix, "data_offsets": [0, 16]},
+        "model.layers.0.self_attn.q_proj.weight": {**matrix, "data_offsets": [16, 32]},
+    }
+    header = json.dumps(tensors)
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(32))
 
 
 def replaced(old: str, new: str) -> Callable[[Path], None]:

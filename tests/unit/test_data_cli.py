@@ -72,3 +72,28 @@ def test_a_job_stands_alone(ftctl: Cli) -> None:
     job(ftctl)
     answer = ftctl("data", "check", "job.yaml", "train.jsonl", code=2)
     assert "job.yaml is a job and not the only file" in answer.err
+
+
+def test_offline_is_respected(ftctl: Cli) -> None:
+    write(ftctl, "train.jsonl", ROWS)
+    write(ftctl, "eval.jsonl", [{"instruction": "New?", "output": "Yes."}])
+    job(ftctl)
+    ftctl("validate", "job.yaml", "--set", "model=org/name", code=0)
+    for verb in ("validate", "plan", "train"):
+        answer = ftctl(verb, "job.yaml", "--set", "model=org/name", "--offline", code=2)
+        assert "org/name is not in the local cache" in answer.err
+
+
+def test_warnings_do_not_stop_a_job(ftctl: Cli) -> None:
+    write(ftctl, "train.jsonl", [*ROWS, ROWS[0]])
+    write(ftctl, "eval.jsonl", [ROWS[3]])
+    job(ftctl, max_length=8)
+    answer = ftctl("validate", "job.yaml", code=0)
+    assert "valid (sft, full" in answer.out
+    assert (
+        "1 row with the same texts" in answer.err and "1 row to evaluate on is in train.jsonl" in answer.err
+    )
+    assert "are longer than its 8 tokens and will be cut" in answer.err
+    assert answer.err.splitlines()[-1] == "ftctl: 3 warnings"
+    planned = ftctl("plan", "job.yaml", "--gpus", "0", code=0)
+    assert "warning: 1 row with the same texts" in planned.err

@@ -1,0 +1,91 @@
+"""What a job asks of its model and the model's own files say cannot be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from difflib import get_close_matches
+
+from ftctl.errors import Problem
+from ftctl.facts.model import DatasetFacts, ModelFacts
+from ftctl.job.model import Job, Train, problem_at
+from ftctl.trainers.model_types import OTHERS, TRAINABLE
+
+SHOWN = 12  # names that a message lists
+
+
+def check_model(job: Job, model: ModelFacts) -> list[Problem]:
+    """Everything wrong with training this model as the job says. Of a Hub id nothing is known."""
+    if job.train is None or not model.local or model.architecture is None:
+        return []
+    found = [*_type(job, model), *_context(job, job.train, model), *_targets(job, job.train, model)]
+    return [problem_at(job, key, message, remedy) for key, message, remedy in found]
+
+
+def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
+    known = model.model_type
+    if model.own_code and not job.model.trust_remote_code and known not in TRAINABLE:
+        what = f"{model.architecture} is code of the model's own, which runs only where the job allows it"
+        yield "model", what, "read that code, then set model.trust_remote_code: true"
+    elif known is None:
+        what = "its config.json has no model_type, so the engine cannot tell what it is"
+        yield "model", what, "copy or download the model again"
+    elif known in OTHERS and not model.own_code:
+        yield (
+            "model",
+            f"{known} ({model.architecture}) is no language model that can be trained",
+            "use another",
+        )
+    elif known not in TRAINABLE and not model.own_code:
+        near = get_close_matches(known, sorted(TRAINABLE), n=2, cutoff=0.7)
+        hint = f"; it knows {' and '.join(near)}" if near else ""
+        what = f"the model type {known} is not known to LLaMA-Factory 0.9.5 (transformers 5.6.0)"
+        yield "model", what, f"use another model, or another engine_python with a newer transformers{hint}"
+
+
+def _context(job: Job, train: Train, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
+    """Positions that the model was never trained on; RoPE scaling makes more of them."""
+    limit = model.max_positions
+    if "train.max_length" not in job.written or limit is None or "rope_scaling" in train.native:
+        return
+    if train.max_length > limit:
+        what = f"is {train.max_length}, and the model reads {limit} tokens at most (max_position_embeddings)"
+        yield "train.max_length", what, f"write {limit} or less, or scale: native: {{rope_scaling: yarn}}"
+
+
+def _targets(job: Job, train: Train, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
+    if train.method != "lora" or not model.modules:
+        return
+    native = train.native.get("lora_target")
+    named = [("train.lora.targets", target) for target in train.lora.targets]
+    if isinstance(native, str):
+        named += [("train.native.lora_target", part.strip()) for part in native.split(",") if part.strip()]
+    for key, target in named:
+        if target != "all" and not has_module(model.modules, target):
+            yield key, f'the model has no module "{target}"', f"it has {_listed(model.modules)}"
+
+
+def has_module(modules: tuple[str, ...], target: str) -> bool:
+    """Whether a target names modules, whole or by the end of their names as peft 0.18 matches them."""
+    wanted = re.sub(r"(^|\.)\d+(?=\.|$)", r"\1*", target)
+    return any(module == wanted or module.endswith(f".{wanted}") for module in modules)
+
+
+def _listed(modules: tuple[str, ...]) -> str:
+    """The last parts of the names, the model's own order lost."""
+    names = sorted({module.rpartition(".")[2] for module in modules} - {"*", "embed_tokens", "lm_head"})
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def beyond_context(job: Job, model: ModelFacts, data: tuple[DatasetFacts, ...]) -> list[Problem]:
+    """A warning where `max_length` was left to its default, the model reads less, and rows may be longer."""
+    train, limit = job.train, model.max_positions
+    if train is None or limit is None or "train.max_length" in job.written or train.max_length <= limit:
+        return []
+    if "rope_scaling" in train.native or not any(facts.longest > limit for facts in data):
+        return []
+    what = f"is {train.max_length} by default, and the model reads {limit} tokens at most"
+    problem = problem_at(job, "train.max_length", what, f"write max_length: {limit}")
+    return [replace(problem, kind="model", level="warning")]
