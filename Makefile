@@ -53,7 +53,7 @@ test: lint ## check, and the end-to-end tests with the real engines (installs wh
 	$(BIN)/pytest -m engine $(ALL_TESTS)
 
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
-	FTCTL_FUZZ=$(FUZZ) $(BIN)/pytest tests/unit/test_job_fuzz.py --durations=0
+	$(BIN)/python -m bench.fuzz $(FUZZ)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -63,6 +63,7 @@ lint: $(READY)
 bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.cli
 	$(BIN)/python -m bench.train_overhead
+	$(BIN)/python -m bench.validate_many
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan

@@ -46,8 +46,8 @@ class UsageError(FtctlError):
 class Problem:
     """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown.
 
-    `kind` is a stable name of what is wrong, for machines: `unknown-key`, or the name of a rule;
-    `level` is `error` or `warning`.
+    `kind` is a stable name of what is wrong, for machines: `unknown-key`, say. `rule` names the engine's
+    rule that is broken, if it is one, by which it can be silenced; `level` is `error` or `warning`.
     """
 
     file: str
@@ -58,6 +58,7 @@ class Problem:
     remedy: str = ""
     kind: str = ""
     level: str = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         place = self.file
@@ -66,7 +67,28 @@ class Problem:
         key = f" {self.key}:" if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         level = "" if self.level == "error" else f" {self.level}:"
-        return f"{place}:{key}{level} {self.message}{remedy}"
+        rule = f" [{self.rule}]" if self.rule else ""
+        return f"{place}:{key}{level} {self.message}{remedy}{rule}"
+
+
+def shown_text(text: str) -> str:
+    """The text without characters that would move the cursor or colour a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def printable(problem: Problem) -> Problem:
+    """The problem as a terminal may show it: a row of data may hold anything."""
+    if str(problem).isprintable():
+        return problem
+    return replace(
+        problem,
+        file=shown_text(problem.file),
+        key=shown_text(problem.key),
+        message=shown_text(problem.message),
+        remedy=shown_text(problem.remedy),
+    )
 
 
 def of_kind(kind: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -75,12 +97,12 @@ def of_kind(kind: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 class JobError(FtctlError):
-    """A job file that cannot be run. `problems` is never empty and is in file order."""
+    """A job file that cannot be run. `problems` is never empty, in file order, and printable."""
 
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(map(printable, problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -13,11 +13,12 @@ from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
-from ftctl.facts.deepspeed import deepspeed_faults
+from ftctl.facts.deepspeed import deepspeed_config, deepspeed_faults
 from ftctl.facts.hub_cache import revision_fault, snapshot
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
+from ftctl.facts.packages import packages_of
 from ftctl.job.load import load
 from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
@@ -56,16 +57,18 @@ def prepare(
     runs: Path | None = None,
     anywhere: bool = False,
     asked: Asked | None = None,
+    strict: bool = False,
     watch: Watch | None = None,
     offline: bool = False,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
-    With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
-    checked on a machine that will not run it. Jobs that are prepared together share what they `asked`.
-    `watch` is told how far the reading of the data is. With `offline` a Hub model is the one in the local
-    cache. Raises JobError with every problem of the job, its
-    data and its model; Missing where a GPU asked for is not there.
+    With `anywhere` the GPUs that the job asks for are taken to be there, and no environment is asked for
+    its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
+    prepared together share what they `asked`. `watch` is told how far the reading of the data is. With
+    `offline` a Hub model is the one in the local cache. The plan carries the warnings; with `strict` they
+    are errors. Raises JobError with every problem of the job, its data and its model; Missing where a GPU
+    asked for is not there.
     """
     asked = asked or Asked()
     folder = runs or Path.cwd()
@@ -86,11 +89,30 @@ def prepare(
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
         plan = replace(plan, train=decided, choices=(*fetched, *made.choices))
+        plan = _ruled(plan, found, None if anywhere else _packages(trainer))
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
+    found += [replace(warning, level="error") for warning in plan.warnings if strict]
     if found:
         raise JobError(of_kind("plan", found))
     return plan
+
+
+def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
+    return packages_of(trainer.python) if trainer is not None and trainer.installed else None
+
+
+def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) -> Plan:
+    """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+    from ftctl.rules.check import check  # a job that only serves does without them
+
+    native = plan.job.train.native if plan.job.train is not None else {}
+    report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")))
+    told = {(problem.file, problem.line, problem.column) for problem in found}
+    found += [
+        problem for problem in report.problems if (problem.file, problem.line, problem.column) not in told
+    ]
+    return replace(plan, warnings=plan.warnings + report.warnings, silenced=report.silenced)
 
 
 def _placed(job: Job, machine: MachineFacts) -> Job:

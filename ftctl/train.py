@@ -18,8 +18,9 @@ from ftctl.run.create import create
 from ftctl.run.find import runs_root
 from ftctl.supervise.serving import check_place
 from ftctl.view.installing import installing
-from ftctl.view.output import say, warn
+from ftctl.view.output import say
 from ftctl.view.scanning import Scanning
+from ftctl.view.warnings import show_warnings
 
 
 def run_job(
@@ -28,6 +29,7 @@ def run_job(
     gpus: str | None,
     runs_dir: Path | None,
     *,
+    strict: bool,
     install: bool,
     offline: bool = False,
     as_json: bool,
@@ -42,8 +44,8 @@ def run_job(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
     with Scanning() as watch:
-        plan = prepare(job, runs=runs_dir, watch=watch, offline=offline)
-    warn(plan.warnings)
+        plan = prepare(job, runs=runs_dir, watch=watch, strict=strict, offline=offline)
+    show_warnings(plan)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)

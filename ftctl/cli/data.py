@@ -44,8 +44,9 @@ def check(files: Files, as_json: Json = False) -> None:
     from ftctl.data.look import look
     from ftctl.data.shown import check_lines, records
     from ftctl.errors import JobError
-    from ftctl.view.output import emit, warn
+    from ftctl.view.output import emit
     from ftctl.view.scanning import Scanning
+    from ftctl.view.warnings import warn
 
     with Scanning() as watch:
         report = look(asked(files), watch=watch)
@@ -73,8 +74,9 @@ def stats(files: Files, model: Model = None, max_length: MaxLength = None, as_js
     from ftctl.data.look import look
     from ftctl.data.shown import records, stats_rows
     from ftctl.errors import JobError
-    from ftctl.view.output import emit, table, warn
+    from ftctl.view.output import emit, table
     from ftctl.view.scanning import Scanning
+    from ftctl.view.warnings import warn
 
     wanted = asked(files)
     wanted = replace(wanted, model=model or wanted.model, max_length=max_length or wanted.max_length)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, Offline, Overrides
+from ftctl.cli.options import Gpus, Json, Offline, Overrides, Strict
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,7 @@ def plan(
     job_file: Annotated[Path, typer.Argument(metavar="JOB", help="The job file.")],
     overrides: Overrides = None,
     gpus: Gpus = None,
+    strict: Strict = False,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -31,11 +32,13 @@ def plan(
     """
     from ftctl.prepare import load_job, prepare
     from ftctl.record import to_record
-    from ftctl.view.output import emit, table, warn
+    from ftctl.view.output import emit, table
     from ftctl.view.scanning import Scanning
+    from ftctl.view.warnings import show_warnings
 
     with Scanning() as watch:
-        made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, offline=offline)
-    warn(made.warnings)
+        job = load_job(job_file, tuple(overrides or ()), gpus)
+        made = prepare(job, watch=watch, strict=strict, offline=offline)
+    show_warnings(made)
     rows = [(choice.key, choice.value, choice.reason) for choice in made.choices]
     emit("plan", to_record(made), as_json=as_json, text=table(("key", "value", "why"), rows))

@@ -35,12 +35,13 @@ def render(
     """
     from ftctl.prepare import load_job, prepare
     from ftctl.run.rendering import all_steps, as_data, as_text, write
-    from ftctl.view.output import emit, say, warn
+    from ftctl.view.output import emit, say
     from ftctl.view.scanning import Scanning
+    from ftctl.view.warnings import show_warnings
 
     with Scanning() as watch:
         made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, offline=offline)
-    warn(made.warnings)
+    show_warnings(made)
     steps = all_steps(made)
     if output is not None:
         write(steps, output)

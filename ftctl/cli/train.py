@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir
+from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,7 @@ def train(
     overrides: Overrides = None,
     gpus: Gpus = None,
     runs_dir: RunsDir = None,
+    strict: Strict = False,
     no_install: NoInstall = False,
     offline: Offline = False,
     as_json: Json = False,
@@ -43,6 +44,7 @@ def train(
         tuple(overrides or ()),
         gpus,
         runs_dir,
+        strict=strict,
         install=not no_install,
         offline=offline,
         as_json=as_json,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ftctl.cli.options import Json, Offline, Overrides
+from ftctl.cli.options import Json, Offline, Overrides, Strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ftctl.facts.asked import Asked
     from ftctl.job.model import Job
     from ftctl.view.reports.model import Checked, Report
 
@@ -32,6 +31,7 @@ def validate(
     ],
     overrides: Overrides = None,
     form: Format = "text",
+    strict: Strict = False,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -49,6 +49,8 @@ def validate(
 
     ftctl validate configs/*.yaml --format github
 
+    ftctl validate job.yaml --strict
+
     ftctl validate job.yaml --set train.learning_rate=2e-5
     """
     from ftctl.facts.asked import Asked
@@ -57,7 +59,8 @@ def validate(
 
     files, skipped = _files(paths)
     asked, settings = Asked(), tuple(overrides or ())
-    checked = tuple(_checked(file, settings, asked, offline) for file in counting(files, "checking"))
+    ask = {"asked": asked, "strict": strict, "offline": offline}
+    checked = tuple(_checked(file, settings, ask) for file in counting(files, "checking"))
     report = Report(checked, skipped)
     _show(report, "json" if as_json else form)
     if len(report.valid) < len(report.files):
@@ -81,11 +84,10 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
     return list(files), skipped
 
 
-def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, offline: bool) -> Checked:
+def _checked(file: Path, overrides: tuple[str, ...], ask: dict[str, Any]) -> Checked:
     """What there is to say of one file, with every check that needs no engine and no GPU."""
-    from ftctl.errors import FtctlError, JobError, Problem
+    from ftctl.errors import FtctlError, JobError, Problem, shown_text
     from ftctl.job.load import load
-    from ftctl.job.node import shown_text
     from ftctl.prepare import prepare
     from ftctl.view.reports.model import Checked
     from ftctl.view.scanning import Scanning
@@ -94,12 +96,14 @@ def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, offline: bool
     try:
         job = load(file, overrides)
         with Scanning() as watch:
-            plan = prepare(job, anywhere=True, asked=asked, watch=watch, offline=offline)
+            plan = prepare(job, anywhere=True, watch=watch, **ask)
     except JobError as error:
         return Checked(shown, problems=error.problems)
     except FtctlError as error:
         return Checked(shown, problems=(Problem(shown, 0, 0, "", error.message, error.remedy, "engine"),))
-    return Checked(shown, job.name, _summary(job), plan.warnings)
+    silenced = ", ".join(sorted({problem.rule for problem in plan.silenced}))
+    summary = f"{_summary(job)}, silencing {silenced}" if silenced else _summary(job)
+    return Checked(shown, job.name, summary, plan.warnings)
 
 
 def _show(report: Report, form: str) -> None:

@@ -61,3 +61,13 @@ def _config(config: Mapping[str, Any], named: str) -> list[tuple[str, str]]:
         for key in BATCH
         if config.get(key, "auto") != "auto"
     ]
+
+
+def deepspeed_config(value: Any) -> Mapping[str, Any] | None:
+    """What the JSON file at an absolute path holds; None where that is not what `value` is."""
+    if not isinstance(value, str) or not value.startswith("/"):
+        return None
+    try:
+        return _read(Path(value))
+    except UsageError:
+        return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftctl.errors import Problem
+from ftctl.errors import Problem, shown_text
 
 Path = tuple[str | int, ...]
 
@@ -123,10 +123,3 @@ def problem(
         shown_text(remedy),
         kind,
     )
-
-
-def shown_text(text: str) -> str:
-    """The text without characters that would move the cursor or colour a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

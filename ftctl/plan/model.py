@@ -72,7 +72,8 @@ class Plan:
     train: TrainPlan | None
     serve: ServePlan | None
     choices: tuple[Choice, ...]
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()  # what is odd and is not refused
+    silenced: tuple[Problem, ...] = ()  # what the engine's rules would say, were they not silenced
 
     @property
     def merge(self) -> bool:

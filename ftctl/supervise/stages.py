@@ -37,9 +37,9 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
+    following = Following(run)  # before the engine: what it writes at once is not old
     child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
     run.write_json("engine.json", process)
-    following = Following(run)
     try:
         while child.poll() is None:
             following.look()

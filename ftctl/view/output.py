@@ -51,9 +51,3 @@ def say(message: str) -> None:
     """A message for people, on standard error."""
     sys.stderr.write(message + "\n")
     sys.stderr.flush()
-
-
-def warn(warnings: Sequence[object]) -> None:
-    """What is odd and can still be done, a line each on standard error."""
-    for warning in warnings:
-        say(str(warning))

@@ -177,3 +177,11 @@ def test_the_same_as_json(ftctl: Cli, folder: Path) -> None:
     assert answer.envelope["ok"] is False
     (problem,) = answer.envelope["problems"]
     assert (problem["line"], problem["key"]) == (6, "train.epochs")
+
+
+def test_what_a_row_holds_does_not_reach_the_terminal(ftctl: Cli, folder: Path) -> None:
+    row = {"messages": [{"role": "\x1b[2Jbot", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    answer = ftctl("validate", "job.yaml", code=2)
+    assert "\x1b" not in answer.err
+    assert "\\x1b[2Jbot" in answer.err

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -54,7 +54,7 @@ train:
   lora: {rank: 16, targets: [q_proj]}
   quantization: {bits: 4}
   checkpoints: {every: 500, keep: 2}
-  native: &n {neftune_noise_alpha: 5}
+  native: &n {seed: 5}
 resources: {gpus: [0, 1]}
 deploy: {engine: vllm, kv_cache_memory: 64MiB, native: *n}
 """
@@ -99,7 +99,12 @@ def level(schema: Any, depth: int = 0) -> SearchStrategy[Any]:
     )
 
 
-documents = level(job_schema())
+BLOCKS = job_schema()["properties"]
+PLAIN = {"name": "a", "model": "model", "data": {"train": "rows.jsonl"}, "train": {}}
+near = st.sampled_from(sorted(BLOCKS)).flatmap(
+    lambda key: level(BLOCKS[key], 1).map(lambda value: {**PLAIN, key: value})
+)
+documents = level(job_schema()) | near
 edits = st.tuples(st.integers(0, len(VALID)), st.integers(0, 12), st.sampled_from(BITS) | st.text(max_size=3))
 
 
@@ -152,7 +157,7 @@ def test_documents(folder: Path, document: Any, as_yaml: bool, overrides: list[s
         text = yaml.safe_dump(document) if as_yaml else json.dumps(document)
     except yaml.YAMLError:  # PyYAML cannot write every text that it can be given
         text = json.dumps(document)
-    answer(folder, text.encode("utf-8", "surrogatepass"), overrides)
+    event("valid" if answer(folder, text.encode("utf-8", "surrogatepass"), overrides) else "refused")
 
 
 @given(
@@ -166,7 +171,7 @@ def test_mutated_jobs(folder: Path, changes: list[Any], shuffled: Any, overrides
     if shuffled is not None:
         shuffled.shuffle(lines)
     text = "".join(lines).encode("utf-8", "surrogatepass")
-    answer(folder, text, overrides)
+    event("valid" if answer(folder, text, overrides) else "refused")
 
 
 @given(
@@ -178,7 +183,7 @@ def test_mutated_jobs(folder: Path, changes: list[Any], shuffled: Any, overrides
 )
 @fuzz
 def test_bytes(folder: Path, text: bytes) -> None:
-    answer(folder, text)
+    event("valid" if answer(folder, text) else "refused")
 
 
 @given(
@@ -191,7 +196,7 @@ def test_bytes(folder: Path, text: bytes) -> None:
 def test_rows_of_data(folder: Path, rows: bytes) -> None:
     (folder / "other.jsonl").write_bytes(rows)
     text = b"name: a\nmodel: model\ndata: {train: other.jsonl}\ntrain: {}\n"
-    answer(folder, text)
+    event("valid" if answer(folder, text) else "refused")
 
 
 @given(
@@ -210,7 +215,7 @@ def test_model_folders(folder: Path, config: bytes, name: str) -> None:
     write_model(odd)
     (odd / name).write_bytes(config)
     text = b"name: a\nmodel: ./odd\ndata: {train: rows.jsonl}\ntrain: {}\ndeploy: {}\n"
-    answer(folder, text)
+    event("valid" if answer(folder, text) else "refused")
 
 
 def test_what_is_mutated_is_valid(folder: Path) -> None:

@@ -87,7 +87,8 @@ def test_the_problems_are_sorted_and_each_is_there_once() -> None:
 
 def test_text() -> None:
     assert valid_lines(REPORT) == "good.yaml: valid (sft, lora, x/y)\n"
-    assert problem_lines(REPORT) == str(JobError([ODD, DATA, OPTION, AWAY, HINT])) + "\n"
+    assert problem_lines(REPORT) == "".join(f"{problem}\n" for problem in (OPTION, DATA, AWAY, ODD, HINT))
+    assert str(JobError([ODD])).endswith("客; write\\n1")
 
 
 def test_github_escapes_what_its_commands_would_read() -> None:

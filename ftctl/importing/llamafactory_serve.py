@@ -1,0 +1,136 @@
+"""LLaMA-Factory's export, inference, prediction and evaluation configs as jobs that only deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftctl.importing.draft import Draft, names
+from ftctl.importing.llamafactory_data import data
+from ftctl.importing.places import folder, model
+from ftctl.importing.source import Around
+
+_DTYPES = {"auto": "auto", "float16": "float16", "bfloat16": "bfloat16", "float32": "float32"}
+_FIELDS = {
+    "vllm_maxlen": "deploy.max_length",
+    "sglang_maxlen": "deploy.max_length",
+    "vllm_gpu_util": "deploy.gpu_memory_share",
+    "sglang_mem_fraction": "deploy.gpu_memory_share",
+    "sglang_tp_size": "deploy.tensor_parallel",
+}
+# What the server answers with where a request does not say: vLLM's override_generation_config.
+_SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens")
+_EXPORT = "ftctl merges what it trains by itself, and serves here what this export wrote"
+_LATER = "ftctl's evaluate block comes with a later version"
+
+
+def export(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
+    """An export: a job that serves the folder which the export writes."""
+    rest = _start(draft, document, around)
+    base = draft.job["model"]["path"]
+    draft.set("model.path", folder(str(rest.pop("export_dir")), around), "export_dir")
+    if not draft.job["model"]["path"].startswith((".", "/", "~")):
+        draft.set("model.path", f"./{draft.job['model']['path']}", "export_dir")
+    draft.drop("model_name_or_path", base, "it is in the folder that the export writes")
+    draft.check("model: make this folder first, with llamafactory-cli export and the original file")
+    if "export_quantization_bit" in rest:
+        draft.check(
+            "ftctl quantizes no weights in this version: the export itself stays LLaMA-Factory's work"
+        )
+    draft.set("deploy.engine", "vllm")
+    for argument in list(rest):
+        if argument.startswith("export_") or argument in ("adapter_name_or_path", "finetuning_type"):
+            draft.drop(argument, rest.pop(argument), _EXPORT)
+    return _finish(draft, rest, "belongs to the export, which stays LLaMA-Factory's work")
+
+
+def infer(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
+    """An inference config: a job that serves the model, with the adapter that it names."""
+    rest = _start(draft, document, around)
+    backend = rest.pop("infer_backend", "huggingface")
+    draft.set("deploy.engine", "vllm", "infer_backend")
+    if backend != "vllm":
+        draft.drop("infer_backend", backend, "ftctl serves by vLLM")
+    _adapters(draft, rest, around)
+    for argument, key in _FIELDS.items():
+        if argument in rest and draft.put(key, rest[argument], argument):
+            del rest[argument]
+    if rest.get("infer_dtype") in _DTYPES:
+        draft.set("deploy.dtype", _DTYPES[rest.pop("infer_dtype")], "infer_dtype")
+    if "vllm_enforce_eager" in rest:
+        draft.native("deploy", "enforce_eager", rest.pop("vllm_enforce_eager"))
+        draft.origins[("deploy", "native", "enforce_eager")] = "vllm_enforce_eager"
+    if isinstance(rest.get("vllm_config"), Mapping):
+        for argument, value in rest.pop("vllm_config").items():
+            draft.native("deploy", argument, value)
+            draft.origins[("deploy", "native", argument)] = "vllm_config"
+    sampling = {argument: rest.pop(argument) for argument in _SAMPLING if argument in rest}
+    if rest.get("do_sample") is False:
+        sampling["temperature"] = 0.0
+        draft.drop("do_sample", rest.pop("do_sample"), "temperature 0 is the same")
+    if sampling:
+        draft.native("deploy", "override_generation_config", sampling)
+    return _finish(draft, rest, "LLaMA-Factory's own server reads it; vLLM does not")
+
+
+def judge(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
+    """A prediction or an evaluation: a job that serves the model; judging it comes later."""
+    rest = _start(draft, document, around)
+    draft.set("deploy.engine", "vllm")
+    _adapters(draft, rest, around)
+    if "task" in rest:
+        draft.check("LLaMA-Factory 0.9.5 itself no longer runs its eval command (NotImplementedError)")
+    block: dict[str, Any] = {}
+    if not rest.keys().isdisjoint(("dataset", "eval_dataset")):
+        holder = Draft(draft.title, draft.schema, changes=draft.changes, checks=draft.checks)
+        data(holder, rest, around)
+        block = holder.job.get("data", {})
+        # Not a training: that no rows are named to train on is as it should be.
+        draft.checks[:] = [
+            check for check in draft.checks if not check.startswith("data.train: the original")
+        ]
+    rows = block.get("eval") or block.get("train")
+    first = rows[0] if isinstance(rows, list) else rows
+    path = first["path"] if isinstance(first, Mapping) else first
+    if isinstance(path, str):
+        draft.set("evaluate.data", path, "eval_dataset")
+        draft.check(f"evaluate: {_LATER}")
+    if isinstance(rows, list) and len(rows) > 1:
+        more = [item["path"] if isinstance(item, Mapping) else item for item in rows[1:]]
+        draft.drop("eval_dataset", more, "evaluate takes one file")
+    return _finish(draft, rest, _LATER)
+
+
+def _start(draft: Draft, document: Mapping[str, Any], around: Around) -> dict[str, Any]:
+    rest = {key: value for key, value in document.items() if value is not None}
+    if unset := [key for key, value in document.items() if value is None]:
+        draft.drop(", ".join(unset), None, "null in the original, which leaves the engine's default")
+    model(draft, rest, around)
+    if draft.get("model.template") is not None:
+        draft.check(
+            "model.template: the server takes the chat template in the model's folder; see that it agrees"
+        )
+    return rest
+
+
+def _adapters(draft: Draft, rest: dict[str, Any], around: Around) -> None:
+    if "adapter_name_or_path" not in rest:
+        return
+    paths = [folder(path, around) for path in names(rest.pop("adapter_name_or_path"))]
+    draft.set("deploy.adapters", paths, "adapter_name_or_path")
+    draft.check(
+        "deploy.adapters: in this version serve the adapter by `ftctl deploy FOLDER`, "
+        "or merge it and write the merged folder as model"
+    )
+    for argument in ("finetuning_type", "vllm_max_lora_rank"):
+        if argument in rest:
+            draft.drop(argument, rest.pop(argument), "the adapter's own config says it")
+
+
+def _finish(draft: Draft, rest: dict[str, Any], why: str) -> Draft:
+    for argument, value in rest.items():
+        if argument.endswith(("_token", "_api_key", "_secret")):
+            draft.secret(argument)
+        else:
+            draft.drop(argument, value, why)
+    return draft

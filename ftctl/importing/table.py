@@ -1,0 +1,76 @@
+"""The table of origins, and which of them a file is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ftctl.errors import JobError, UsageError
+from ftctl.importing import flagembedding, lazyllm, llamafactory, lmdeploy, vllm
+from ftctl.importing.draft import Draft
+from ftctl.importing.retired import ALPACA, COLLIE
+from ftctl.importing.source import Around, Source
+from ftctl.job.suggest import nearest
+
+
+class Origin(Protocol):
+    """What can be imported: a name for `--from`, what it says of itself, and two functions."""
+
+    @property
+    def NAME(self) -> str: ...
+    @property
+    def SAYS(self) -> str: ...
+
+    def looks(self, source: Source) -> bool:
+        """Whether the file is of this kind, by its keys or its first words."""
+
+    def convert(self, source: Source, around: Around, schema: Mapping[str, Any]) -> Draft:
+        """The draft of the job. Raises JobError for what cannot be imported."""
+
+
+# The order is that of asking: what names its tool comes before what is known by its keys.
+ORIGINS: tuple[Origin, ...] = (lazyllm, llamafactory, flagembedding, COLLIE, ALPACA, vllm, lmdeploy)
+
+_NOT_ONE: tuple[tuple[frozenset[str], str, str], ...] = (
+    (frozenset(("name", "model")), "this is a job of ftctl already", "validate it with ftctl validate"),
+    (
+        frozenset(("train_dataset", "model")),
+        "this is a config of LLaMA-Factory's rewrite (USE_V1), which has other keys",
+        "import its v0 config",
+    ),
+    (
+        frozenset(("distributed_type", "num_processes")),
+        "this is a config of accelerate: it says how to start a training, not what to train",
+        "import the training config that it starts, with --gpus for its num_processes",
+    ),
+)
+
+
+def origin_of(source: Source, kind: str | None) -> Origin:
+    """The origin named `kind`, else the one that the file looks like.
+
+    Raises UsageError for a kind that there is none of, JobError where the file is of no kind that is known.
+    """
+    by_name = {origin.NAME: origin for origin in ORIGINS}
+    if kind is not None:
+        if kind not in by_name:
+            near = nearest(kind, by_name)
+            remedy = f"did you mean {near}?" if near else f"the kinds are {', '.join(sorted(by_name))}"
+            raise UsageError(f"--from {kind}: nothing of that kind can be imported", remedy)
+        return by_name[kind]
+    found = next((origin for origin in ORIGINS if origin.looks(source)), None)
+    if found is None:
+        raise _unknown(source)
+    return found
+
+
+def _unknown(source: Source) -> JobError:
+    keys = set(source.document)
+    for needed, message, remedy in _NOT_ONE:
+        if needed <= keys:
+            return JobError([source.refuse("", message, remedy)])
+    if source.unread and not source.commands:
+        return JobError(source.unread)
+    listed = "; ".join(f"{origin.NAME}: {origin.SAYS}" for origin in ORIGINS)
+    message = "nothing in it says which tool it is for"
+    return JobError([source.refuse("", message, f"say it with --from KIND. The kinds are {listed}")])

@@ -1,0 +1,1 @@
+lmdeploy serve api_server acme/chat-7b --backend turbomind --server-name 127.0.0.1 --server-port 23333 --tp 2 --session-len 8192 --cache-max-entry-count 0.7 --quant-policy 8 --model-format awq --enable-prefix-caching --model-name chat --max-batch-size 64
