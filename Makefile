@@ -31,6 +31,9 @@ ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
 FUZZ ?= 5000
 
+# The quick tests wait for processes more than they compute; the engines run one at a time.
+SPREAD := -n 2 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fuzz lint bench docs clean
 
@@ -43,10 +46,11 @@ demo: $(READY) ## train a tiny model, serve it with vLLM and ask it a question, 
 	@$(BIN)/python bench/demo.py
 
 check: lint ## format, lint, types, unit and golden tests (under a minute)
-	$(BIN)/pytest -m "not engine" $(TESTS)
+	$(BIN)/pytest $(SPREAD) -m "not engine" $(TESTS)
 
 test: lint ## check, and the end-to-end tests with the real engines (installs what is missing)
-	$(BIN)/pytest $(ALL_TESTS)
+	$(BIN)/pytest $(SPREAD) -m "not engine" $(ALL_TESTS)
+	$(BIN)/pytest -m engine $(ALL_TESTS)
 
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)

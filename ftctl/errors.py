@@ -46,8 +46,8 @@ class UsageError(FtctlError):
 class Problem:
     """One thing wrong in one place. `line` and `column` count from 1; 0 means unknown.
 
-    `kind` is a stable name of what is wrong, for machines: `unknown-key`, or the name of a rule;
-    `level` is `error` or `warning`.
+    `kind` is a stable name of what is wrong, for machines: `unknown-key`, say. `rule` names the engine's
+    rule that is broken, if it is one, by which it can be silenced; `level` is `error` or `warning`.
     """
 
     file: str
@@ -58,6 +58,7 @@ class Problem:
     remedy: str = ""
     kind: str = ""
     level: str = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         place = self.file
@@ -66,7 +67,8 @@ class Problem:
         key = f" {self.key}:" if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         level = "" if self.level == "error" else f" {self.level}:"
-        return f"{place}:{key}{level} {self.message}{remedy}"
+        rule = f" [{self.rule}]" if self.rule else ""
+        return f"{place}:{key}{level} {self.message}{remedy}{rule}"
 
 
 def shown_text(text: str) -> str:

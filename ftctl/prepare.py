@@ -12,9 +12,11 @@ from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import scan
+from ftctl.facts.deepspeed import deepspeed_config
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
+from ftctl.facts.packages import packages_of
 from ftctl.job.load import load
 from ftctl.job.model import Dataset, Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
@@ -23,6 +25,7 @@ from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
+from ftctl.rules.check import check
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
 
@@ -52,13 +55,15 @@ def prepare(
     runs: Path | None = None,
     anywhere: bool = False,
     asked: Asked | None = None,
+    strict: bool = False,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
-    With `anywhere` the GPUs that the job asks for are taken to be there, so that a job file can be
-    checked on a machine that will not run it. Jobs that are prepared together share what they `asked`.
-    Raises JobError with every problem of the job, its data
-    and its model; Missing where a GPU asked for is not there.
+    With `anywhere` the GPUs that the job asks for are taken to be there, and no environment is asked for
+    its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
+    prepared together share what they `asked`. The plan carries the warnings of the engine's rules; with
+    `strict` they are errors. Raises JobError with every problem of the job, its data and its model;
+    Missing where a GPU asked for is not there.
     """
     asked = asked or Asked()
     folder = runs or Path.cwd()
@@ -77,11 +82,30 @@ def prepare(
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
         plan = replace(plan, train=decided, choices=tuple(made.choices))
+        plan = _ruled(plan, found, None if anywhere else _packages(trainer), strict=strict)
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
     if found:
         raise JobError(of_kind("plan", found))
     return plan
+
+
+def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
+    return packages_of(trainer.python) if trainer is not None and trainer.installed else None
+
+
+def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None, *, strict: bool) -> Plan:
+    """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+    native = plan.job.train.native if plan.job.train is not None else {}
+    report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")))
+    told = {(problem.file, problem.line, problem.column) for problem in found}
+    refused = report.problems + (report.warnings if strict else ())
+    found += [
+        replace(problem, level="error")
+        for problem in refused
+        if (problem.file, problem.line, problem.column) not in told
+    ]
+    return replace(plan, warnings=() if strict else report.warnings, silenced=report.silenced)
 
 
 def _placed(job: Job, machine: MachineFacts) -> Job:

@@ -34,7 +34,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> None:
     """Run one command. What lives as long as a training does not carry the command line's libraries."""
     if arguments[:1] == ["node"]:
-        from ftctl.run.node import main as supervise
+        from ftctl.supervise.node import main as supervise
 
         sys.exit(supervise(arguments[1:]))
     if arguments[:1] == ["_attend"]:

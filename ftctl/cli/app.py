@@ -15,6 +15,7 @@ from ftctl.cli import (
     ps,
     render,
     runs,
+    schema,
     stop,
     train,
     validate,
@@ -48,6 +49,7 @@ for verb in (
     stop,
     chat,
     engines,
+    schema,
     doctor,
     version,
 ):

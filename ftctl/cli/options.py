@@ -22,6 +22,7 @@ RunsDir = Annotated[
         "--runs-dir", metavar="DIR", help="Where runs are kept (default: $FTCTL_RUNS, else ./runs)."
     ),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Take the warnings of the engine's rules as errors.")]
 NoInstall = Annotated[
     bool,
     typer.Option("--no-install", help="Refuse, with exit code 4, where an engine is not installed yet."),

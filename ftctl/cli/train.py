@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, NoInstall, Overrides, RunsDir
+from ftctl.cli.options import Gpus, Json, NoInstall, Overrides, RunsDir, Strict
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,7 @@ def train(
     overrides: Overrides = None,
     gpus: Gpus = None,
     runs_dir: RunsDir = None,
+    strict: Strict = False,
     no_install: NoInstall = False,
     as_json: Json = False,
 ) -> None:
@@ -35,6 +36,14 @@ def train(
 
     ftctl train job.yaml --json
     """
-    from ftctl.run.whole import run_job
+    from ftctl.train import run_job
 
-    run_job(job_file, tuple(overrides or ()), gpus, runs_dir, install=not no_install, as_json=as_json)
+    run_job(
+        job_file,
+        tuple(overrides or ()),
+        gpus,
+        runs_dir,
+        strict=strict,
+        install=not no_install,
+        as_json=as_json,
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ftctl.cli.options import Json, Overrides
+from ftctl.cli.options import Json, Overrides, Strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,7 @@ def validate(
     ],
     overrides: Overrides = None,
     form: Format = "text",
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Check job files, and say everything that is wrong at once.
@@ -48,6 +49,8 @@ def validate(
 
     ftctl validate configs/*.yaml --format github
 
+    ftctl validate job.yaml --strict
+
     ftctl validate job.yaml --set train.learning_rate=2e-5
     """
     from ftctl.facts.asked import Asked
@@ -56,7 +59,7 @@ def validate(
 
     files, skipped = _files(paths)
     asked, settings = Asked(), tuple(overrides or ())
-    checked = tuple(_checked(file, settings, asked) for file in counting(files, "checking"))
+    checked = tuple(_checked(file, settings, asked, strict=strict) for file in counting(files, "checking"))
     report = Report(checked, skipped)
     _show(report, "json" if as_json else form)
     if len(report.valid) < len(report.files):
@@ -80,7 +83,7 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
     return list(files), skipped
 
 
-def _checked(file: Path, overrides: tuple[str, ...], asked: Asked) -> Checked:
+def _checked(file: Path, overrides: tuple[str, ...], asked: Asked, *, strict: bool) -> Checked:
     """What there is to say of one file, with every check that needs no engine and no GPU."""
     from ftctl.errors import FtctlError, JobError, Problem, shown_text
     from ftctl.job.load import load
@@ -90,12 +93,14 @@ def _checked(file: Path, overrides: tuple[str, ...], asked: Asked) -> Checked:
     shown = shown_text(str(file))
     try:
         job = load(file, overrides)
-        prepare(job, anywhere=True, asked=asked)
+        plan = prepare(job, anywhere=True, asked=asked, strict=strict)
     except JobError as error:
         return Checked(shown, problems=error.problems)
     except FtctlError as error:
         return Checked(shown, problems=(Problem(shown, 0, 0, "", error.message, error.remedy, "engine"),))
-    return Checked(shown, job.name, _summary(job))
+    silenced = ", ".join(sorted({problem.rule for problem in plan.silenced}))
+    summary = f"{_summary(job)}, silencing {silenced}" if silenced else _summary(job)
+    return Checked(shown, job.name, summary, plan.warnings)
 
 
 def _show(report: Report, form: str) -> None:

@@ -16,7 +16,7 @@ from ftctl.job.model import Deploy, Job
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import known_runs, lookup
-from ftctl.run.stages import plan_of
+from ftctl.run.records import plan_of
 
 ARTIFACT, MODEL, ADAPTER = "artifact.json", "config.json", "adapter_config.json"
 

@@ -9,6 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ftctl.engine_schema.arguments import with_whole_numbers
+from ftctl.engine_schema.check import native_problems
+from ftctl.engine_schema.files import engine_schema
+from ftctl.engine_schema.table import engine_of
 from ftctl.errors import JobError, of_kind, shown_text
 from ftctl.job import environment, normalise, override
 from ftctl.job.check import check
@@ -41,7 +45,11 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
         path.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
     )
     told = {(fault.file, fault.line, fault.column) for fault in problems}
-    found = (*check(root, schema), *of_kind("path", missing(root, folder)))
+    found = (
+        *check(root, schema),
+        *of_kind("native", native_problems(root, engine_schema, schema)),
+        *of_kind("path", missing(root, folder)),
+    )
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if problems:
         raise JobError(problems)
@@ -72,7 +80,7 @@ def _read(path: Path, shown: str) -> str:
 
 
 def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
-    document = whole(values(root), job_schema())
+    document = _whole(values(root))
     shown = shown_text(str(path))
     places = dict(_places(root, shown))
     return Job(
@@ -85,10 +93,23 @@ def _job(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: 
         file=path.absolute(),
         source=text,
         overrides=overrides,
+        silence=tuple(document.get("silence") or ()),
         places=places,
         written=frozenset(key for key, _ in _written(root)),
         shown=shown,
     )
+
+
+def _whole(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with whole numbers as such, native arguments by the schema of their engine."""
+    document = whole(document, job_schema())
+    for block in ("train", "deploy"):
+        native = document.get(block, {}).get("native")
+        schema = engine_schema(engine_of(document, block)[0]) if native else None
+        if schema is not None:
+            words = with_whole_numbers(native, schema, words=block == "deploy")
+            document[block] = {**document[block], "native": words}
+    return document
 
 
 def _written(root: Node) -> Iterator[tuple[str, Place]]:

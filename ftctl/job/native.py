@@ -95,10 +95,18 @@ def _conflict(document: Mapping[str, Any], block: str, name: str) -> tuple[str, 
             "is a secret, and a run keeps what native says",
             "set the engine's environment variable instead",
         )
-    for key in SAME[block].get(name, ()):
+    keys = SAME[block].get(name, ())
+    for key in keys:
         if _written(document, key):
-            return f"native.{name} and {key} are both set", "remove one"
+            return f"native.{name} and {key} are both set", _instead(keys, key)
     return None
+
+
+def _instead(keys: tuple[str, ...], written: str) -> str:
+    """The way out where the argument and the job's key `written` clash; `keys[0]` says the same as it."""
+    if written == keys[0]:
+        return "remove one"
+    return f"set {keys[0]}, or leave it here and drop {written.rpartition('.')[2]}"
 
 
 def _written(document: Mapping[str, Any], key: str) -> bool:

@@ -167,6 +167,20 @@ def _open_address(job: View) -> Broken:
         yield ("deploy", "host"), (message, "write api_key: ${env:NAME}, or remove host")
 
 
+def _silence(job: View) -> Broken:
+    names = job.get("silence")
+    if not isinstance(names, list) or not names:
+        return
+    from ftctl.job.suggest import nearest
+    from ftctl.rules.table import NAMES
+
+    for number, name in enumerate(names):
+        if isinstance(name, str) and name not in NAMES:
+            near = nearest(name, NAMES)
+            remedy = f"did you mean {near}?" if near else "their names are in docs/rules.md"
+            yield ("silence", number), (f"{name} is no rule of the engine", remedy)
+
+
 def _native(job: View) -> Broken:
     for path, message, remedy in conflicts(job.document):
         yield path, (message, remedy)
@@ -184,5 +198,6 @@ RULES: tuple[Rule, ...] = (
     Rule("cpu", "With `resources.gpus: 0` nothing is asked for that needs a GPU.", _cpu),
     Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
+    Rule("silence", "`silence` names rules that there are.", _silence),
     Rule("native", "`native` leaves alone what ftctl sets, repeats no key, and holds no secret.", _native),
 )  # fmt: skip

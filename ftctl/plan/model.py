@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftctl.errors import Problem
 from ftctl.facts.model import Facts
 from ftctl.job.model import Job
 
@@ -68,6 +69,8 @@ class Plan:
     train: TrainPlan | None
     serve: ServePlan | None
     choices: tuple[Choice, ...]
+    warnings: tuple[Problem, ...] = ()  # what the engine's rules say without refusing the job
+    silenced: tuple[Problem, ...] = ()  # what they would say of rules that the job silences
 
     @property
     def merge(self) -> bool:

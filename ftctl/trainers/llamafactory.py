@@ -30,12 +30,16 @@ CACHE = "cache"  # in the run directory: each run's copy of the data would pile 
 
 def render(plan: Plan) -> Rendered:
     """The training command, `native/train.yaml` and `native/dataset_info.json`, and links to the data."""
-    train, decided = _train(plan)
+    _, decided = _train(plan)
     info, links = _datasets(plan)
-    arguments = _arguments(plan, train, decided)
-    arguments.update(train.native)
-    files = {"native/train.yaml": _yaml(arguments), "native/dataset_info.json": _json(info)}
+    files = {"native/train.yaml": _yaml(arguments(plan)), "native/dataset_info.json": _json(info)}
     return Rendered(_command(plan, decided), _environment(plan, decided), files, links, (CACHE,))
+
+
+def arguments(plan: Plan) -> dict[str, Any]:
+    """Everything that `native/train.yaml` says, under the engine's names; `native` wins."""
+    train, decided = _train(plan)
+    return _arguments(plan, train, decided) | dict(train.native)
 
 
 def render_merge(plan: Plan) -> Rendered | None:

@@ -84,7 +84,11 @@ def test_validate_as_json_and_with_overrides(tmp_path: Path) -> None:
     envelope = json.loads(done.stdout)
     assert (done.returncode, envelope["ok"], envelope["command"]) == (0, True, "validate")
     assert envelope["data"]["jobs"] == [
-        {"file": "job.yaml", "name": "a", "summary": "sft, lora, 4-bit, x/y, then served"}
+        {
+            "file": "job.yaml",
+            "name": "a",
+            "summary": "sft, lora, 4-bit, x/y, then served",
+        }
     ]
     bad = ftctl("validate", "job.yaml", "gone.yaml", "--json", "--set", "train.lr=4", cwd=tmp_path)
     envelope = json.loads(bad.stdout)

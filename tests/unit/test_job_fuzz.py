@@ -54,7 +54,7 @@ train:
   lora: {rank: 16, targets: [q_proj]}
   quantization: {bits: 4}
   checkpoints: {every: 500, keep: 2}
-  native: &n {neftune_noise_alpha: 5}
+  native: &n {seed: 5}
 resources: {gpus: [0, 1]}
 deploy: {engine: vllm, kv_cache_memory: 64MiB, native: *n}
 """

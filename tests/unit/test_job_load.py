@@ -62,11 +62,11 @@ def test_a_short_job_with_its_defaults(write: Write) -> None:
 
 
 def test_a_job_is_frozen_and_can_be_kept(write: Write) -> None:
-    job = load(write(TRAIN + "  native: {a: [1, {b: 2}]}\n"))
+    job = load(write(TRAIN + "  native: {lr_scheduler_kwargs: {a: [1, {b: 2}]}}\n"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         job.name = "other"  # type: ignore[misc] # that is the point
     kept = dataclasses.asdict(job)
-    assert kept["train"]["native"] == {"a": [1, {"b": 2}]}
+    assert kept["train"]["native"] == {"lr_scheduler_kwargs": {"a": [1, {"b": 2}]}}
     assert hash(job.written)
 
 
@@ -198,8 +198,8 @@ def deploy_of(job: Job) -> Any:
         ("train.quantization=8", lambda job: job.train.quantization.bits == 8),
         ("train.quantization={bits: 4, type: fp4}", lambda job: job.train.quantization.type == "fp4"),
         ("train.packing=neat", lambda job: job.train.packing == "neat"),
-        ("train.native.x=1e3", lambda job: job.train.native["x"] == 1000.0),
-        ("train.native.x=null", lambda job: job.train.native == {"x": None}),
+        ("train.native.adam_epsilon=1e-3", lambda job: job.train.native["adam_epsilon"] == 0.001),
+        ("train.native.run_name=null", lambda job: job.train.native == {"run_name": None}),
         ("resources.gpus=[1,3]", lambda job: job.resources.gpus == (1, 3)),
         ("resources.gpus=all", lambda job: job.resources.gpus == "all"),
         ("deploy.port=8000", lambda job: job.deploy.port == 8000),
@@ -254,17 +254,17 @@ def test_override_that_is_refused(write: Write, override: str, says: str) -> Non
 
 
 def test_an_override_leaves_other_aliases_alone(write: Write) -> None:
-    text = HEAD + "data: {train: rows.jsonl}\ntrain: {native: &n {a: 1}}\ndeploy: {native: *n}\n"
-    job = load(write(text), ("train.native.a=2",))
+    text = HEAD + "data: {train: rows.jsonl}\ntrain: {native: &n {seed: 1}}\ndeploy: {native: *n}\n"
+    job = load(write(text), ("train.native.seed=2",))
     assert job.train is not None
-    assert (job.train.native["a"], deploy_of(job).native["a"]) == (2, 1)
+    assert (job.train.native["seed"], deploy_of(job).native["seed"]) == (2, 1)
 
 
 def test_references_to_the_environment(write: Write) -> None:
     path = write(
         "name: ${env:WHO}-bot\nmodel: ./${env:MODEL:-base}\ndata: {train: rows.jsonl}\n"
         "train:\n  epochs: ${env:EPOCHS}\n"
-        "  native: {a: '${env:EPOCHS}', b: '$${x}', c: \"${env:EMPTY:-full}\"}\n"
+        "  native: {run_name: '${env:EPOCHS}', project: '$${x}', hub_revision: \"${env:EMPTY:-full}\"}\n"
         "deploy: {api_key: '${env:KEY}', name: \"${env:EPOCHS}\"}\n"
     )
     job = load(path, environ={"WHO": "my", "EPOCHS": "4", "EMPTY": "", "KEY": "the-secret"})
@@ -272,7 +272,7 @@ def test_references_to_the_environment(write: Write) -> None:
     assert job.model.path == str(path.parent / "base")
     assert job.train is not None
     assert job.train.epochs == 4.0
-    assert job.train.native == {"a": "4", "b": "${x}", "c": "full"}
+    assert job.train.native == {"run_name": "4", "project": "${x}", "hub_revision": "full"}
     assert (deploy_of(job).api_key, deploy_of(job).name) == ("${env:KEY}", "4")
     assert "the-secret" not in repr(job)
 

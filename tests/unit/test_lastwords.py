@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftctl.run.lastwords import last_words, telling
+from ftctl.supervise.lastwords import last_words, telling
 
 TRACEBACK = """\
 loading weights: 100%|####| 38/38

@@ -56,10 +56,10 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
 
 
 def test_a_step_reads_back(tmp_path: Path) -> None:
-    from ftctl.run.stages import plan_of, steps
+    from ftctl.run.records import plan_of, steps_of
 
     run = create(plan(), {"train": STEP}, tmp_path)
-    assert steps(run) == (Step("train", STEP.argv, STEP.env),)
+    assert steps_of(run) == (Step("train", STEP.argv, STEP.env),)
     assert plan_of(run) == plan()
 
 

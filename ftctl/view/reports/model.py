@@ -75,7 +75,7 @@ def said(problem: Problem) -> str:
 
 
 def kind_of(problem: Problem) -> str:
-    return problem.kind or "job"
+    return problem.rule or problem.kind or "job"
 
 
 def kinds(report: Report) -> list[str]:

@@ -11,13 +11,12 @@ from pathlib import Path
 from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
-from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start, stop_session
-from ftctl.record import from_record
 from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
-from ftctl.run.lastwords import last_words
+from ftctl.run.records import plan_of
+from ftctl.supervise.lastwords import last_words
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
@@ -29,16 +28,6 @@ class Stopped(FtctlError):
     """The run was asked to stop and did."""
 
     exit_code = 130
-
-
-def plan_of(run: RunDir) -> Plan:
-    """The plan as it was recorded."""
-    return from_record(Plan, run.read_json("plan.json"))
-
-
-def steps(run: RunDir) -> tuple[Step, ...]:
-    """The commands of the run, in order."""
-    return from_record(tuple[Step, ...], run.read_json("steps.json"))
 
 
 def run_step(run: RunDir, step: Step) -> None:
@@ -151,7 +140,7 @@ def serve(run: RunDir, artifact: Artifact) -> None:
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
-    from ftctl.run.serving import deploy
+    from ftctl.supervise.serving import deploy
 
     run.emit("phase", {"name": "serve", "state": "started"})
     began = time.monotonic()

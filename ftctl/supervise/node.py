@@ -17,7 +17,8 @@ from types import FrameType
 from ftctl.errors import BUG, FtctlError, Interrupted
 from ftctl.process import identify
 from ftctl.run.directory import EXIT, RunDir
-from ftctl.run.stages import Stopped, collect, run_step, serve, steps
+from ftctl.run.records import steps_of
+from ftctl.supervise.stages import Stopped, collect, run_step, serve
 
 
 def main(argv: list[str]) -> int:
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
 
 def _work(run: RunDir) -> None:
     run.emit("run", {"state": "started"})
-    for step in steps(run):
+    for step in steps_of(run):
         run_step(run, step)
     artifact = collect(run)
     serve(run, artifact)

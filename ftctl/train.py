@@ -6,17 +6,20 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from ftctl.engines.ensure import ensure_all
+from ftctl.engines.install import ensure
 from ftctl.errors import UsageError
+from ftctl.facts.model import EngineFacts
 from ftctl.launchers import launcher
 from ftctl.plan.model import Plan
-from ftctl.prepare import load_job, prepare, rendered
+from ftctl.prepare import load_job, prepare, rendered, with_engines
 from ftctl.registry import add_run
 from ftctl.run.attend import become
 from ftctl.run.create import create
 from ftctl.run.find import runs_root
-from ftctl.run.serving import check_place
+from ftctl.supervise.serving import check_place
+from ftctl.view.installing import installing
 from ftctl.view.output import say
+from ftctl.view.warnings import show_warnings
 
 
 def run_job(
@@ -25,6 +28,7 @@ def run_job(
     gpus: str | None,
     runs_dir: Path | None,
     *,
+    strict: bool,
     install: bool,
     as_json: bool,
 ) -> NoReturn:
@@ -37,7 +41,8 @@ def run_job(
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
-    plan = prepare(job, runs=runs_dir)
+    plan = prepare(job, runs=runs_dir, strict=strict)
+    show_warnings(plan)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
@@ -59,3 +64,15 @@ def headline(plan: Plan) -> str:
         f"{job.name}: {job.train.task} {job.train.method} of {job.model.path} on {rows} rows, "
         f"{train.engine} on {place}, batch {train.batch_size}, {train.precision}"
     )
+
+
+def ensure_all(plan: Plan, *, install: bool) -> Plan:
+    """The plan with installed engines. Raises Missing where one is not there and `install` is false."""
+
+    def made_sure(engine: EngineFacts) -> EngineFacts:
+        if engine.installed:
+            return engine
+        with installing() as (report, watch):
+            return ensure(engine.name, engine.variant, install=install, report=report, watch=watch)
+
+    return with_engines(plan, made_sure)

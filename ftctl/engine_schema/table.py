@@ -1,0 +1,50 @@
+"""Which engines have a schema, and which of their programs a job's `native:` block speaks to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftctl.job.node import lookup
+
+
+@dataclass(frozen=True)
+class Described:
+    """An engine with a schema: its kind (`training`, `serving`) and its title.
+
+    `main` is the beginning of the names of those of its programs that a job runs.
+    """
+
+    name: str
+    title: str
+    kind: str
+    main: str = ""
+
+
+DESCRIBED: Mapping[str, Described] = {
+    one.name: one
+    for one in (
+        Described("llamafactory", "LLaMA-Factory", "training", "train"),
+        Described("flagembedding", "FlagEmbedding", "training"),
+        Described("vllm", "vLLM", "serving", "serve"),
+        Described("lmdeploy", "LMDeploy", "serving", "api_server"),
+    )
+}
+_FLAGEMBEDDING = {"embedding": "embedder", "reranker": "reranker"}
+
+
+def engine_of(document: Mapping[str, Any], block: str) -> tuple[str, str]:
+    """The engine that `train` or `deploy` of a document speaks to, and its program's beginning.
+
+    The engine may be one without a schema.
+    """
+    engine = lookup(document, (block, "engine"))
+    if block == "deploy":
+        name = "vllm" if engine in (None, "auto") else str(engine)
+        return name, DESCRIBED[name].main if name in DESCRIBED else ""
+    task = str(lookup(document, ("train", "task")))
+    name = str(engine) if engine not in (None, "auto") else "llamafactory"
+    if name == "flagembedding" or (task in _FLAGEMBEDDING and engine in (None, "auto")):
+        return "flagembedding", _FLAGEMBEDDING.get(task, "")
+    return name, DESCRIBED[name].main if name in DESCRIBED else ""

@@ -1,0 +1,59 @@
+"""The page of all rules, made from the table: `python -m ftctl.rules.reference` writes `docs/rules.md`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ftctl.rules.rule import Rule
+from ftctl.rules.table import GROUPS, RULES
+
+_HEAD = """\
+<!-- Made from ftctl/rules by `python -m ftctl.rules.reference`; do not edit. -->
+# The engine's rules
+
+What LLaMA-Factory {version} refuses between its arguments, or accepts and does otherwise: {count} rules.
+They look at what `ftctl render` would write, and the message points to the line of the job that says it.
+
+A rule is an **error** or a *warning*. `--strict` on `validate`, `plan` and `train` makes warnings errors. A
+job silences a rule by its name, and `ftctl validate` still shows what it would say:
+
+```yaml
+silence: [template-literal]
+```
+
+The last column says who finds it without ftctl. **parser**: the engine's parser, after 10 to 40 seconds of
+imports; a test proves that it does. **later**: the engine, while it loads the model or trains. **silent**:
+nobody. **gpu**: the engine, on a machine with a GPU or without one.
+"""
+VERSION = "0.9.5"
+
+
+def reference() -> str:
+    """The whole page as Markdown."""
+    lines = [_HEAD.format(version=VERSION, count=len(RULES))]
+    for group, rules in GROUPS.items():
+        lines += [f"## {group}\n", "| rule | wrong when | because | way out | source | found by |",
+                  "|---|---|---|---|---|---|"]  # fmt: skip
+        lines += [*map(_row, rules), ""]
+    return "\n".join(lines)
+
+
+def _row(rule: Rule) -> str:
+    mark = "**" if rule.severity == "error" else "*"
+    because = f"`{rule.about[0]}` {rule.message}" if rule.each is None else f"it {rule.message}"
+    cells = (f"{mark}{rule.name}{mark}", rule.broken.says, _named(because), _named(rule.remedy),
+             f"`{rule.source}`", rule.proof)  # fmt: skip
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _named(text: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"`\1`", text)
+
+
+if __name__ == "__main__":
+    from ftctl.paths import bundled
+
+    page = bundled("schemas").parent / "docs" / "rules.md"
+    page.write_text(reference(), encoding="utf-8")
+    print(f"wrote {Path(page)}")

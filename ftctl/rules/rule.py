@@ -1,0 +1,68 @@
+"""One rule: what is wrong when it holds, what to say, and the examples that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ftctl.rules.condition import Condition
+from ftctl.rules.setting import Place
+
+Severity = Literal["error", "warning"]
+# parser: the engine's own parser refuses. silent: the engine accepts it and does something else.
+# later: it fails after the parser, while loading or training. gpu: refused only beside or without a GPU.
+Proof = Literal["parser", "silent", "later", "gpu"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule of LLaMA-Factory 0.9.5.
+
+    `name` is kept from version to version: jobs silence rules by it. `source` is `file:function` of the
+    code that it mirrors, below the package. `about` are the arguments that it speaks of, under the
+    engine's names: the first is the subject of `message`, and the first that the job writes is pointed to;
+    `{argument}` in a text becomes the job's own key for it. `refused` and `allowed` are added to a small
+    valid training: the smallest change that breaks the rule, and the nearest that keeps it; DROP takes an
+    argument away. `place` is where the examples are tried, `command` the engine's command. With `each`, every
+    argument of `about` is asked by itself and told by itself.
+    """
+
+    name: str
+    source: str
+    broken: Condition
+    about: tuple[str, ...]
+    message: str
+    remedy: str
+    refused: Mapping[str, Any]
+    allowed: Mapping[str, Any] = field(default_factory=dict)
+    severity: Severity = "error"
+    proof: Proof = "parser"
+    place: Place = field(default_factory=Place)
+    command: str = "train"
+    each: Callable[[str], Condition] | None = None
+
+
+DROP = "…"
+# The small valid training that the examples are added to.
+BASE: Mapping[str, Any] = {
+    "model_name_or_path": "base",
+    "stage": "sft",
+    "do_train": True,
+    "finetuning_type": "lora",
+    "dataset": "one",
+    "output_dir": "output",
+    "use_cpu": True,
+    "bf16": True,
+}
+TWO = Place(world_size=2)
+
+
+# The small valid export: what the parser of inference takes.
+EXPORT: Mapping[str, Any] = {"model_name_or_path": "base", "finetuning_type": "lora", "export_dir": "merged"}
+
+
+def example(rule: Rule, change: Mapping[str, Any]) -> dict[str, Any]:
+    """The small valid training, or export, with one of the rule's examples in it."""
+    base = EXPORT if rule.command == "export" else BASE
+    return {key: value for key, value in {**base, **change}.items() if value != DROP}
