@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 SAMPLE = 300  # rows that are counted, of those that could be too long
 TEXT = 1 << 20  # bytes of them at most
@@ -19,7 +22,7 @@ class Suspects:
     def __init__(self, max_length: int) -> None:
         self.max_length, self.rows, self.found = max_length, 0, 0
         self._kept: list[Sequence[str]] = []
-        self._random = Random(0)  # noqa: S311 - the same sample every time is wanted here
+        self._random: Random | None = None
 
     def see(self, texts: Sequence[str]) -> None:
         """Look at one row."""
@@ -31,8 +34,16 @@ class Suspects:
         self.found += 1
         if len(self._kept) < SAMPLE:
             self._kept.append(texts)
-        elif (place := self._random.randrange(self.found)) < SAMPLE:
+        elif (place := self._place()) < SAMPLE:
             self._kept[place] = texts
+
+    def _place(self) -> int:
+        """Where a row goes once the sample is full (reservoir sampling): any number below those found."""
+        if self._random is None:
+            from random import Random  # 4 ms that most jobs do not need
+
+            self._random = Random(0)  # noqa: S311 - the same sample every time is wanted here
+        return self._random.randrange(self.found)
 
     def warning(self, folder: Path) -> str:
         """How many rows are longer by the tokenizer in `folder`; empty where none is. Raises UsageError."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 
 from ftctl.errors import Problem
 from ftctl.facts.model import DatasetFacts, ModelFacts
@@ -38,6 +37,8 @@ def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
             "use another",
         )
     elif known not in TRAINABLE and not model.own_code:
+        from difflib import get_close_matches  # 3 ms, for a mistake only
+
         near = get_close_matches(known, sorted(TRAINABLE), n=2, cutoff=0.7)
         hint = f"; it knows {' and '.join(near)}" if near else ""
         what = f"the model type {known} is not known to LLaMA-Factory 0.9.5 (transformers 5.6.0)"
