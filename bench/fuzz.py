@@ -32,7 +32,7 @@ def main() -> None:
     rows = [row(found["name"], found["body"]) for found in TEST.finditer(done.stdout)]
     body = [
         f"{sum(count for count, _ in rows)} cases, each a valid job or a clean JobError: its messages have",
-        "words, a place and a kind, is printable and can be said in every format; none took 5 s.",
+        "words, a place and a kind, are printable and can be said in every format; none took 5 s.",
         "",
         "| broken at random | cases | of them valid jobs | seconds |",
         "|---|---|---|---|",

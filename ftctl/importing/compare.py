@@ -18,6 +18,7 @@ REASONS: Mapping[str, str] = {
     "overwrite_output_dir": "a run's folder is new",
     "overwrite_cache": "a run prepares its rows anew, in a cache of its own",
     "do_train": "a job with a train block trains",
+    "deepspeed": "a run works in a folder of its own, so the path is absolute",
     "do_eval": "eval_strategy says it",
     "do_predict": "nothing is predicted while it trains",
     "resume_from_checkpoint": "ftctl resume takes up a run's own checkpoints",

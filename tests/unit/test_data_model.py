@@ -152,7 +152,8 @@ def test_deepspeed_files_that_cannot_be_used(folder: Path, text: str | None, sai
 
 def test_a_deepspeed_file_is_found_from_the_job_file(folder: Path) -> None:
     (folder / "ds.json").write_text('{"zero_optimization": {"stage": 3}, "train_batch_size": "auto"}')
-    train = planned(folder, "  native: {deepspeed: ds.json}").job.train
+    silence = "silence: [deepspeed-needs-processes]"
+    train = planned(folder, "  native: {deepspeed: ds.json}", silence).job.train
     assert train is not None and train.native["deepspeed"] == str(folder / "ds.json")
 
 

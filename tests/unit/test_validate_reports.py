@@ -159,6 +159,11 @@ def test_every_format_says_the_same_words() -> None:
         assert word in commands
 
 
+def test_an_engines_rule_says_what_it_asks_for() -> None:
+    assert description("loraplus-needs-lora").startswith("loraplus_lr_ratio is for LoRA alone; remove it")
+    assert description("a-rule-of-tomorrow") == "a rule of tomorrow"
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "batch", "a-rule-of-tomorrow"])
 def test_every_kind_has_a_description(kind: str) -> None:
     assert description(kind)

@@ -28,5 +28,15 @@ KINDS: Mapping[str, str] = {
 
 def description(kind: str) -> str:
     """What a kind of problem, or the rule of that name, asks for."""
-    known = {**{rule.name: rule.says for rule in RULES}, **KINDS}
-    return known.get(kind, kind.replace("-", " "))
+    own = {**{rule.name: rule.says for rule in RULES}, **KINDS}
+    return own.get(kind) or _engine_rule(kind)
+
+
+def _engine_rule(name: str) -> str:
+    """What an engine's rule says, with the engine's own names; the rule's name where there is none such."""
+    from ftctl.rules.table import RULES as ENGINE_RULES
+
+    for rule in ENGINE_RULES:
+        if rule.name == name:
+            return f"{rule.about[0]} {rule.message}; {rule.remedy}".replace("{", "").replace("}", "")
+    return name.replace("-", " ")
