@@ -18,7 +18,6 @@ REASONS: Mapping[str, str] = {
     "overwrite_output_dir": "a run's folder is new",
     "overwrite_cache": "a run prepares its rows anew, in a cache of its own",
     "do_train": "a job with a train block trains",
-    "deepspeed": "a run works in a folder of its own, so the path is absolute",
     "do_eval": "eval_strategy says it",
     "do_predict": "nothing is predicted while it trains",
     "resume_from_checkpoint": "ftctl resume takes up a run's own checkpoints",
@@ -51,6 +50,9 @@ REASONS: Mapping[str, str] = {
 }
 
 
+FILES = frozenset({"deepspeed"})
+
+
 @dataclass(frozen=True)
 class Difference:
     """A key that the two sets hold otherwise. None: the set does not have it. `why` may be empty."""
@@ -72,7 +74,11 @@ def compare(original: Mapping[str, Any], rendered: Mapping[str, Any]) -> list[Di
         one, two = public(original.get(key)), rendered.get(key)
         if one is None and (two is None or same(two, DEFAULTS.get(key))):
             continue
-        if same(one, two) or (two is None and key in DEFAULTS and same(one, DEFAULTS[key])):
+        if (
+            same(one, two)
+            or (key in FILES and _same_file(one, two))
+            or (two is None and key in DEFAULTS and same(one, DEFAULTS[key]))
+        ):
             continue
         secret = SECRET.search(key) is not None
         why = "a secret is kept out of a run" if secret else REASONS.get(key, "")
@@ -91,6 +97,11 @@ def same(one: Any, two: Any) -> bool:
     if isinstance(one, str) and isinstance(two, str):
         return one == two or _words(one) == _words(two)
     return bool(one == two) or repr(one) == repr(two)
+
+
+def _same_file(one: Any, two: Any) -> bool:
+    """Whether a path was only made absolute, as a run in a folder of its own needs it."""
+    return isinstance(one, str) and isinstance(two, str) and two.startswith("/") and two.endswith(f"/{one}")
 
 
 def _words(value: Any) -> list[str]:
