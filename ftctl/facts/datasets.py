@@ -11,7 +11,7 @@ from ftctl.errors import FtctlError, Problem
 from ftctl.facts import formats
 from ftctl.facts.model import DatasetFacts
 from ftctl.facts.oddities import Garbled, Numbers, odd
-from ftctl.facts.row_checks import check_row, kind_of
+from ftctl.facts.row_checks import KINDS, check_row, kind_of
 from ftctl.facts.rows import Row, file_type, packed, read_rows
 from ftctl.facts.tally import Tally
 from ftctl.facts.texts import texts_of, turns_of
@@ -153,7 +153,7 @@ class _Scan:
         for column, value in row.value.items():
             if value is None:
                 continue
-            kind = kind_of(value)
+            kind = KINDS.get(type(value), "null")
             before = self.kinds.get(column)
             if before is None:
                 self.kinds[column] = (kind, row.line)

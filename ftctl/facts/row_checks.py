@@ -21,7 +21,9 @@ def check_row(name: str, row: Any, columns: Mapping[str, str], tags: Mapping[str
     if name == "text":
         return _text(row, columns["prompt"])
     for key in ("system", "tools"):
-        value = row.get(columns.get(key, ""))
+        if key not in columns:
+            continue
+        value = row.get(columns[key])
         if value is not None and not isinstance(value, str):
             form = "JSON written as text" if key == "tools" else "text"
             return f'"{columns[key]}" must be {form}, this is a {kind_of(value)}'
@@ -70,11 +72,23 @@ def _conversation(row: Mapping[str, Any], columns: Mapping[str, str], tags: Mapp
     messages = row[column]
     if not isinstance(messages, list):
         return f'"{column}" must be a list of messages, this is a {kind_of(messages)}'
+    roles = []
     for number, message in enumerate(messages, 1):
-        wrong = _message(message, tags)
-        if wrong:
+        if not _plain(message, tags) and (wrong := _message(message, tags)):
             return f"message {number} of {len(messages)}: {wrong}"
-    return _turns([message[tags["role_tag"]] for message in messages], tags)
+        roles.append(message[tags["role_tag"]])
+    return _turns(roles, tags)
+
+
+def _plain(message: Any, tags: Mapping[str, str]) -> bool:
+    """Whether a message is one of those that most are, in which nothing can be wrong: this is asked often."""
+    try:
+        role, content = message[tags["role_tag"]], message[tags["content_tag"]]
+        if type(content) is not str or "tool_calls" in message:
+            return False
+        return bool(role == tags["user_tag"] or (role == tags["assistant_tag"] and not content[0].isspace()))
+    except (KeyError, TypeError, IndexError):
+        return False
 
 
 def _message(message: Any, tags: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 CHUNK = 1 << 20  # bytes
 BOM = b"\xef\xbb\xbf"
 SPACE = " \t\r\n"
+LINE_ENDS = ("\n", "", "\r\n")
 DECODE = json.JSONDecoder().raw_decode
 TABLES = ("csv", "parquet", "txt")
 PACKED = {
@@ -79,19 +80,30 @@ def _why(error: json.JSONDecodeError) -> str:
 
 
 def _lines(path: Path, digest: Digest) -> Iterator[Row]:
-    offset = 0
+    offset, line = 0, 0
     with open(path, "rb") as file:
-        for line, raw in enumerate(file, 1):
-            digest.update(raw)
-            text = raw.removeprefix(BOM) if line == 1 else raw
-            if not text.isspace() and text:
-                yield _line(line, offset, text)
-            offset += len(raw)
+        while block := file.readlines(CHUNK):
+            digest.update(b"".join(block))
+            for raw in block:
+                line += 1
+                row = _line(line, offset, raw.removeprefix(BOM) if line == 1 else raw)
+                if row is not None:
+                    yield row
+                offset += len(raw)
 
 
-def _line(line: int, offset: int, raw: bytes) -> Row:
+def _line(line: int, offset: int, raw: bytes) -> Row | None:
+    """The row of a line; None for a line of nothing but white space."""
     try:
-        return Row(line, 1, offset, json.loads(raw.decode()))
+        text = raw.decode()
+        try:
+            value, end = DECODE(text)  # a third of the time of json.loads for a short row
+            if text[end:] in LINE_ENDS or not text[end:].strip(SPACE):
+                return Row(line, 1, offset, value)
+        except json.JSONDecodeError:
+            if not raw or raw.isspace():
+                return None
+        return Row(line, 1, offset, json.loads(text))
     except UnicodeDecodeError as error:
         return Row(line, error.start + 1, offset, None, "not UTF-8 text")
     except json.JSONDecodeError as error:

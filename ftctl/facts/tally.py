@@ -35,6 +35,7 @@ class Tally:
         self.rows = self.characters = self.turns = self.longest = 0
         self._hashes = [array("q") for _ in range(BUCKETS)]
         self._lines = [array("I") for _ in range(BUCKETS)]
+        self._buckets = tuple(zip(self._hashes, self._lines, strict=True))
 
     def add(self, line: int, texts: Sequence[str], turns: int) -> None:
         size = sum(map(len, texts))
@@ -44,9 +45,9 @@ class Tally:
         self.longest = max(self.longest, size)
         if self.rows <= LIMIT:
             key = hash(tuple(texts))
-            bucket = key & 255
-            self._hashes[bucket].append(key)
-            self._lines[bucket].append(line & 0xFFFFFFFF)
+            hashes, lines = self._buckets[key & 255]
+            hashes.append(key)
+            lines.append(line & 0xFFFFFFFF)
 
     @property
     def complete(self) -> bool:
