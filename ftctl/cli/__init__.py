@@ -41,6 +41,8 @@ def _run(arguments: list[str]) -> None:
         from ftctl.run.attend import main as attend
 
         sys.exit(attend(arguments[1:]))
-    from ftctl.cli.app import app
+    from ftctl.cli.app import VERBS, build
 
-    app(prog_name="ftctl")
+    # To build all verbs for one of them would cost a tenth of a start.
+    verbs = arguments[:1] if arguments[:1] and arguments[0] in VERBS else VERBS
+    build(verbs)(prog_name="ftctl")

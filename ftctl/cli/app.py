@@ -1,60 +1,49 @@
-"""The table of verbs."""
+"""The table of verbs, in the order in which `--help` lists them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
+
 import typer
 
-from ftctl.cli import (
-    chat,
-    data,
-    deploy,
-    doctor,
-    engines,
-    import_,
-    init,
-    logs,
-    plan,
-    ps,
-    render,
-    runs,
-    schema,
-    stop,
-    train,
-    validate,
-    version,
+# Each verb is the module of its name; what `ftctl import` does cannot be called `import` in Python.
+VERBS = (
+    "init",
+    "validate",
+    "plan",
+    "render",
+    "train",
+    "runs",
+    "deploy",
+    "ps",
+    "logs",
+    "stop",
+    "chat",
+    "data",
+    "import",
+    "schema",
+    "engines",
+    "doctor",
+    "version",
 )
-
-app = typer.Typer(
-    name="ftctl",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+MODULES = {"import": "import_"}
 
 
-@app.callback()
+def build(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """The command line with these verbs. One that is asked for by its name needs no other beside it."""
+    app = typer.Typer(
+        name="ftctl",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    for verb in verbs:
+        import_module(f"ftctl.cli.{MODULES.get(verb, verb)}").register(app)
+    return app
+
+
 def root() -> None:
     """One YAML job file to a fine-tuned, checked, served and judged model."""
-
-
-for verb in (
-    init,
-    validate,
-    plan,
-    render,
-    train,
-    runs,
-    deploy,
-    ps,
-    logs,
-    stop,
-    chat,
-    data,
-    import_,
-    schema,
-    engines,
-    doctor,
-    version,
-):
-    verb.register(app)

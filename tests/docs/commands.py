@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from ftctl.cli.app import app
+from ftctl.cli.app import build
 
 HEAD = """\
 # The commands
@@ -68,7 +68,7 @@ def tree() -> list[Command]:
             if not child.hidden:
                 yield from walk((*words, name), child)
 
-    return list(walk(("ftctl",), get_command(app)))
+    return list(walk(("ftctl",), get_command(build())))
 
 
 def _parameters(command: Command) -> list[str]:
