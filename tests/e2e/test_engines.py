@@ -84,11 +84,11 @@ def test_byte_code_is_compiled(name: str) -> None:
 
 
 def test_a_warm_cache_needs_no_network(tmp_path: Path) -> None:
-    """FlagEmbedding once more, in another home, with uv cut off from the network."""
-    installed("flagembedding")
-    data = ftctl(
-        "engines", "install", "flagembedding", "--variant", "cpu",
-        FTCTL_HOME=str(tmp_path), FTCTL_ENGINES=str(tmp_path / "engines"), UV_OFFLINE="1",
-    )  # fmt: skip
-    assert Path(data["python"]).is_relative_to(tmp_path)
-    assert data["version"] == "1.4.2"
+    """FlagEmbedding twice, in two homes: the first fills the cache of this uv, the second is cut off."""
+    for home, offline in ((tmp_path / "warm", {}), (tmp_path / "offline", {"UV_OFFLINE": "1"})):
+        data = ftctl(
+            "engines", "install", "flagembedding", "--variant", "cpu",
+            FTCTL_HOME=str(home), FTCTL_ENGINES=str(home / "engines"), **offline,
+        )  # fmt: skip
+        assert Path(data["python"]).is_relative_to(home)
+        assert data["version"] == "1.4.2"

@@ -295,10 +295,10 @@ def test_closing_the_terminal_does_not_end_the_run(
 def test_what_the_engine_refuses_fails_the_run_with_its_words(
     session_ftctl: Cli, tiny_model: Path, tmp_path: Path
 ) -> None:
-    train = {"method": "lora", "lora": {"targets": ["no_such_module"]}}
+    train = {"method": "lora", "native": {"adapter_name_or_path": "no_such_adapter"}}
     job = demo_job(tiny_model, tmp_path / "job.yaml", name="refused", train=train, deploy=CPU_SERVER)
     answer = session_ftctl("train", job, timeout=TRAIN_TIMEOUT)
     assert answer.code == 1
     assert "train: the engine ended with exit code 1" in answer.err
-    assert "no_such_module" in answer.err
+    assert "no_such_adapter" in answer.err
     assert "the whole log is" in answer.err
