@@ -41,11 +41,3 @@ def lookup(text: str) -> Path | None:
     if len(fitting) > 1:
         raise UsageError(f"{text} fits {len(fitting)} runs", "give the whole id, see `ftctl runs`")
     return fitting[0] if fitting else None
-
-
-def find_run(text: str) -> Path:
-    """The run that `text` names. Raises UsageError where there is none or more than one."""
-    found = lookup(text)
-    if found is None:
-        raise UsageError(f"there is no run {text}", "see `ftctl runs`, or give the run's directory")
-    return found

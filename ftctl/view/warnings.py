@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 from ftctl.errors import Problem
 from ftctl.plan.model import Plan
@@ -22,8 +21,3 @@ def show_warnings(plan: Plan) -> None:
     warn(plan.warnings)
     for problem in plan.silenced:
         say(str(dataclasses.replace(problem, level="silenced")))
-
-
-def listed(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """The problems as JSON values."""
-    return [dataclasses.asdict(problem) for problem in problems]
