@@ -172,13 +172,14 @@ def _silence(job: View) -> Broken:
     if not isinstance(names, list) or not names:
         return
     from ftctl.job.suggest import nearest
-    from ftctl.rules.table import NAMES
+    from ftctl.rules.table import all_names
 
+    known = all_names()
     for number, name in enumerate(names):
-        if isinstance(name, str) and name not in NAMES:
-            near = nearest(name, NAMES)
+        if isinstance(name, str) and name not in known:
+            near = nearest(name, known)
             remedy = f"did you mean {near}?" if near else "their names are in docs/rules.md"
-            yield ("silence", number), (f"{name} is no rule of the engine", remedy)
+            yield ("silence", number), (f"{name} is no rule of an engine", remedy)
 
 
 def _native(job: View) -> Broken:

@@ -13,6 +13,8 @@ from ftctl.job.native import OWNED, SAME
 from ftctl.plan.model import Plan
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
+from ftctl.rules.table import book
+from ftctl.trainers.table import trainer_of
 
 _ARGUMENT = re.compile(r"\{(\w+)\}")
 
@@ -37,13 +39,13 @@ def check(
     `packages` are the distributions in the engine's environment (None: not known), `deepspeed` the content
     of the DeepSpeed file that `native` names.
     """
-    if plan.train is None or plan.train.engine != "llamafactory":
+    rules = None if plan.train is None else book(plan.train.engine)
+    if rules is None:
         return Report()
-    from ftctl.rules.table import RULES
-    from ftctl.trainers.llamafactory import arguments
-
-    setting = Setting(arguments(plan), _place(plan, packages, deepspeed))
-    return _report(plan.job, setting, RULES)
+    trainer = trainer_of(plan)
+    place = _place(plan, packages, deepspeed)
+    setting = rules.setting(trainer.arguments(plan), place, trainer.program(plan))
+    return _report(plan.job, setting, rules.rules)
 
 
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:

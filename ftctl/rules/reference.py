@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 from ftctl.rules.rule import Rule
-from ftctl.rules.table import GROUPS, RULES
+from ftctl.rules.table import all_rules, books
 
 _HEAD = """\
 <!-- Made from ftctl/rules by `python -m ftctl.rules.reference`; do not edit. -->
-# The engine's rules
+# The engines' rules
 
-What LLaMA-Factory {version} refuses between its arguments, or accepts and does otherwise: {count} rules.
+What the engines refuse between their arguments, or accept and do otherwise: {count} rules.
 They look at what `ftctl render` would write, and the message points to the line of the job that says it.
 
 A rule is an **error** or a *warning*. `--strict` on `validate`, `plan` and `train` makes warnings errors. A
@@ -26,16 +26,17 @@ The last column says who finds it without ftctl. **parser**: the engine's parser
 imports; a test proves that it does. **later**: the engine, while it loads the model or trains. **silent**:
 nobody. **gpu**: the engine, on a machine with a GPU or without one.
 """
-VERSION = "0.9.5"
 
 
 def reference() -> str:
     """The whole page as Markdown."""
-    lines = [_HEAD.format(version=VERSION, count=len(RULES))]
-    for group, rules in GROUPS.items():
-        lines += [f"## {group}\n", "| rule | wrong when | because | way out | source | found by |",
-                  "|---|---|---|---|---|---|"]  # fmt: skip
-        lines += [*map(_row, rules), ""]
+    lines = [_HEAD.format(count=len(all_rules()))]
+    for book in books():
+        lines += [f"## {book.title} {book.version}\n", f"{len(book.rules)} rules.\n"]
+        for group, rules in book.groups.items():
+            lines += [f"### {group}\n", "| rule | wrong when | because | way out | source | found by |",
+                      "|---|---|---|---|---|---|"]  # fmt: skip
+            lines += [*map(_row, rules), ""]
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ Proof = Literal["parser", "silent", "later", "gpu"]
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule of LLaMA-Factory 0.9.5.
+    """A named rule of an engine, in the version of its book.
 
     `name` is kept from version to version: jobs silence rules by it. `source` is `file:function` of the
     code that it mirrors, below the package. `about` are the arguments that it speaks of, under the
@@ -44,25 +44,9 @@ class Rule:
 
 
 DROP = "…"
-# The small valid training that the examples are added to.
-BASE: Mapping[str, Any] = {
-    "model_name_or_path": "base",
-    "stage": "sft",
-    "do_train": True,
-    "finetuning_type": "lora",
-    "dataset": "one",
-    "output_dir": "output",
-    "use_cpu": True,
-    "bf16": True,
-}
 TWO = Place(world_size=2)
 
 
-# The small valid export: what the parser of inference takes.
-EXPORT: Mapping[str, Any] = {"model_name_or_path": "base", "finetuning_type": "lora", "export_dir": "merged"}
-
-
-def example(rule: Rule, change: Mapping[str, Any]) -> dict[str, Any]:
-    """The small valid training, or export, with one of the rule's examples in it."""
-    base = EXPORT if rule.command == "export" else BASE
+def example(rule: Rule, change: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The small valid job `base` with one of the rule's examples in it."""
     return {key: value for key, value in {**base, **change}.items() if value != DROP}

@@ -1,36 +1,34 @@
-"""All rules of LLaMA-Factory, in one table."""
+"""The books of rules, by engine: a book is read when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from importlib import import_module
 
-from ftctl.rules import (
-    data,
-    distributed,
-    export,
-    finetuning,
-    loading,
-    model_arguments,
-    optimizers,
-    packages,
-    silent,
-    stages,
-    trainer,
-)
+from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 
-GROUPS: Mapping[str, tuple[Rule, ...]] = {
-    "Methods": finetuning.RULES,
-    "Data": data.RULES,
-    "Model": model_arguments.RULES,
-    "Steps, strategies and precision": trainer.RULES,
-    "Stages and evaluation": stages.RULES,
-    "Several devices": distributed.RULES,
-    "Optimizers and losses": optimizers.RULES,
-    "Loading": loading.RULES,
-    "Packages": packages.RULES,
-    "Accepted in silence": silent.RULES,
-    "Export": export.RULES,
-}
-RULES: tuple[Rule, ...] = tuple(rule for rules in GROUPS.values() for rule in rules)
-NAMES: frozenset[str] = frozenset(rule.name for rule in RULES)
+# The module below ftctl.rules that holds the engine's BOOK.
+BOOKS = {"llamafactory": "llamafactory.table"}
+
+
+def book(engine: str) -> Book | None:
+    """The book of an engine; None for one that has none."""
+    if engine not in BOOKS:
+        return None
+    found: Book = import_module(f"ftctl.rules.{BOOKS[engine]}").BOOK
+    return found
+
+
+def books() -> tuple[Book, ...]:
+    """Every book."""
+    return tuple(found for engine in BOOKS if (found := book(engine)) is not None)
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of every engine."""
+    return tuple(rule for one in books() for rule in one.rules)
+
+
+def all_names() -> frozenset[str]:
+    """The name of every rule: no two engines share one."""
+    return frozenset(rule.name for rule in all_rules())

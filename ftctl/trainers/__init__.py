@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ftctl.events import Event
 from ftctl.plan.model import Plan
@@ -19,6 +19,12 @@ class Trainer(Protocol):
 
     def render(self, plan: Plan) -> Rendered:
         """The training command and its native files; the working directory is the run directory."""
+
+    def arguments(self, plan: Plan) -> Mapping[str, Any]:
+        """Everything that the training command is told, under the engine's own names."""
+
+    def program(self, plan: Plan) -> str:
+        """Which of the engine's programs trains, as its schema and its rules name it."""
 
     def render_merge(self, plan: Plan) -> Rendered | None:
         """The command that merges an adapter into its base; None where nothing is to be merged."""

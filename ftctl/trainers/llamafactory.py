@@ -42,6 +42,11 @@ def arguments(plan: Plan) -> dict[str, Any]:
     return _arguments(plan, train, decided) | dict(train.native)
 
 
+def program(plan: Plan) -> str:
+    """`llamafactory-cli train`, whatever the plan."""
+    return "train"
+
+
 def render_merge(plan: Plan) -> Rendered | None:
     """The engine's own export of a LoRA adapter into whole weights; None for a full or freeze result."""
     train, decided = _train(plan)

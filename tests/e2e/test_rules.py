@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from ftctl.rules.packages import ALL
-from ftctl.rules.rule import Rule, example
-from ftctl.rules.setting import DEFAULTS
-from ftctl.rules.table import RULES
-from ftctl.rules.types import BOOLEANS, NUMBERS
+from ftctl.rules.llamafactory.defaults import DEFAULTS
+from ftctl.rules.llamafactory.packages import ALL
+from ftctl.rules.llamafactory.table import BOOK
+from ftctl.rules.llamafactory.types import BOOLEANS, NUMBERS
+from ftctl.rules.rule import Rule
 
 pytestmark = pytest.mark.engine
+RULES = BOOK.rules
 DRIVER = Path(__file__).with_name("try_rules.py")
 
 
@@ -33,9 +34,9 @@ def _examples(rule: Rule) -> list[dict[str, Any]]:
     shared = {"command": rule.command, "world_size": rule.place.world_size, "output": rule.place.output}
     here = ALL if rule.place.packages is None else rule.place.packages
     return [
-        {"id": f"{rule.name} refused", "arguments": example(rule, rule.refused),
+        {"id": f"{rule.name} refused", "arguments": BOOK.example(rule, rule.refused),
          "packages": sorted(here), **shared},
-        {"id": f"{rule.name} allowed", "arguments": example(rule, rule.allowed),
+        {"id": f"{rule.name} allowed", "arguments": BOOK.example(rule, rule.allowed),
          "packages": sorted(ALL), **shared},
     ]  # fmt: skip
 

@@ -12,18 +12,20 @@ import pytest
 
 from ftctl.job.model import Data, Dataset, Job, Quantization, Train
 from ftctl.rules.check import Report, broken, check, key_of
+from ftctl.rules.llamafactory.table import BOOK
 from ftctl.rules.reference import reference
-from ftctl.rules.rule import Rule, example
+from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
-from ftctl.rules.table import GROUPS, NAMES, RULES
+from ftctl.rules.table import all_names, all_rules
 from tests.conftest import ROOT
 from tests.plans import A100, V100, decide, facts, job, machine
 
+RULES = BOOK.rules
 PARSED = [rule for rule in RULES if rule.proof == "parser"]
 
 
 def setting(rule: Rule, change: str) -> Setting:
-    return Setting(example(rule, getattr(rule, change)), rule.place, rule.command)
+    return BOOK.setting(BOOK.example(rule, getattr(rule, change)), rule.place, rule.command)
 
 
 def told(native: dict[str, Any], *, train: Train | None = None, the_job: Job | None = None) -> Report:
@@ -43,8 +45,8 @@ def told(native: dict[str, Any], *, train: Train | None = None, the_job: Job | N
 
 
 def test_names_are_unique_and_made_of_words() -> None:
-    assert len(NAMES) == len(RULES) == sum(map(len, GROUPS.values()))
-    assert all(re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)+", name) for name in NAMES)
+    assert len(all_names()) == len(all_rules())
+    assert all(re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)+", name) for name in all_names())
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -67,7 +69,7 @@ def test_the_texts_name_arguments_that_the_rule_is_about(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", PARSED, ids=lambda rule: rule.name)
 def test_the_nearest_allowed_breaks_no_rule_of_the_parser(rule: Rule) -> None:
     place = replace(rule.place, packages=None, output="", gpus=0)
-    allowed = Setting(example(rule, rule.allowed), place, rule.command)
+    allowed = BOOK.setting(BOOK.example(rule, rule.allowed), place, rule.command)
     assert [other.name for other, _ in broken(allowed, PARSED)] == []
 
 

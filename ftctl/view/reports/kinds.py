@@ -34,9 +34,9 @@ def description(kind: str) -> str:
 
 def _engine_rule(name: str) -> str:
     """What an engine's rule says, with the engine's own names; the rule's name where there is none such."""
-    from ftctl.rules.table import RULES as ENGINE_RULES
+    from ftctl.rules.table import all_rules
 
-    for rule in ENGINE_RULES:
+    for rule in all_rules():
         if rule.name == name:
             return f"{rule.about[0]} {rule.message}; {rule.remedy}".replace("{", "").replace("}", "")
     return name.replace("-", " ")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ftctl.rules.condition import ON_CPU, Condition, fact, given, on, unless, when
+from ftctl.rules.llamafactory.types import BOOLEANS, NUMBERS
 from ftctl.rules.rule import DROP, Rule
 from ftctl.rules.setting import Place
-from ftctl.rules.types import BOOLEANS, NUMBERS
 
 PARSER = "hparams/parser.py:get_train_args"
 PARSE_DICT = "hf_argparser.py:parse_dict"

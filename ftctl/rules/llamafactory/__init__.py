@@ -1,0 +1,1 @@
+"""The rules of LLaMA-Factory 0.9.5."""
