@@ -15,6 +15,7 @@ from ftctl.job.model import Dataset, Job
 if TYPE_CHECKING:
     from ftctl.facts.retrieval_pass import Wanted
 
+FORMATS = ("retrieval", "triplet", "pair")
 JOBS = (".yaml", ".yml")
 
 
@@ -67,3 +68,15 @@ def _folder(job: Job) -> Path | None:
         return snapshot(job.model.path, job.model.revision, os.environ)
     except UsageError:
         return None
+
+
+def dataset_of(path: Path, form: str, columns: Sequence[str], threshold: float | None = None) -> Dataset:
+    """A file as options describe it, `columns` written as NAME=COLUMN. Raises UsageError."""
+    if form not in ("auto", *FORMATS):
+        raise UsageError(f"--format {form}: no such format", f"write one of {', '.join(FORMATS)}")
+    pairs = [column.partition("=") for column in columns]
+    if wrong := [
+        whole for whole, (key, _, value) in zip(columns, pairs, strict=True) if not key or not value
+    ]:
+        raise UsageError(f"--column {wrong[0]}: no column", "write for example --column query=question")
+    return Dataset(path, form, {key: value for key, _, value in pairs}, threshold=threshold)

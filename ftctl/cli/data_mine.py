@@ -1,0 +1,6 @@
+"""`ftctl data mine`."""
+
+
+
+def mine() -> None:
+    """x"""
