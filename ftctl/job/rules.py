@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ftctl.job.native import conflicts
@@ -16,13 +16,18 @@ Broken = Iterator[tuple[Path, Said]]
 
 @dataclass(frozen=True)
 class View:
-    """A document without the values that are known to be wrong: no rule speaks about those again."""
+    """A document without the values that are known to be wrong: no rule speaks about those again.
+
+    `asked` gathers the dotted keys that a rule has looked at, blocks aside.
+    """
 
     document: Mapping[str, Any]
     bad: tuple[Path, ...]
+    asked: set[str] = field(default_factory=set)
 
     def get(self, key: str) -> Any:
         """The value of a dotted key; None where it is not set or is wrong."""
+        self.asked.add(key)
         path = tuple(key.split("."))
         if any(path[: len(wrong)] == wrong for wrong in self.bad):
             return None
@@ -30,6 +35,8 @@ class View:
 
     def has(self, key: str) -> bool:
         """Whether the key is written at all, right or wrong."""
+        if "." in key:
+            self.asked.add(key)
         return lookup(self.document, key.split(".")) is not None
 
 
@@ -42,11 +49,13 @@ class Rule:
     find: Callable[[View], Broken]
 
 
-def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[str, Path, Said]]:
-    """Every broken rule: its name, the path to point at, and message and remedy."""
-    view = View(document, bad)
+def broken(
+    document: Mapping[str, Any], bad: tuple[Path, ...]
+) -> Iterator[tuple[str, Path, Said, frozenset[str]]]:
+    """Every broken rule: its name, the path to point at, message and remedy, and the keys it looked at."""
     for rule in RULES:
-        yield from ((rule.name, path, said) for path, said in rule.find(view))
+        view = View(document, bad)
+        yield from ((rule.name, path, said, frozenset(view.asked)) for path, said in rule.find(view))
 
 
 def _something_to_do(job: View) -> Broken:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftctl.errors import Problem
+from ftctl.job.doubt import SURE, Doubt
 from ftctl.job.model import Job, problem_at
 from ftctl.job.native import OWNED, SAME
 from ftctl.plan.model import Plan
@@ -33,11 +34,12 @@ def check(
     *,
     packages: frozenset[str] | None = None,
     deepspeed: Mapping[str, Any] | None = None,
+    doubt: Doubt = SURE,
 ) -> Report:
     """Every rule that the plan's training breaks.
 
     `packages` are the distributions in the engine's environment (None: not known), `deepspeed` the content
-    of the DeepSpeed file that `native` names.
+    of the DeepSpeed file that `native` names. No rule speaks that rests on a key in `doubt`.
     """
     rules = None if plan.train is None else book(plan.train.engine)
     if rules is None:
@@ -45,7 +47,11 @@ def check(
     trainer = trainer_of(plan)
     place = _place(plan, packages, deepspeed)
     setting = rules.setting(trainer.arguments(plan), place, trainer.program(plan))
-    return _report(plan.job, setting, rules.rules)
+    if not doubt.keys:
+        return _report(plan.job, broken(setting, rules.rules))
+    from ftctl.rules.doubt import certain
+
+    return _report(plan.job, certain(setting, rules.rules, doubt, plan.job.written))
 
 
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
@@ -74,9 +80,9 @@ def _place(plan: Plan, packages: frozenset[str] | None, deepspeed: Mapping[str, 
     )
 
 
-def _report(job: Job, setting: Setting, rules: Iterable[Rule]) -> Report:
+def _report(job: Job, told: Iterable[tuple[Rule, tuple[str, ...]]]) -> Report:
     found: dict[str, list[Problem]] = {"error": [], "warning": [], "silenced": []}
-    for rule, about in broken(setting, rules):
+    for rule, about in told:
         kind = "silenced" if rule.name in job.silence else rule.severity
         found[kind].append(_problem(job, rule, about))
     return Report(*(tuple(sorted(problems)) for problems in found.values()))

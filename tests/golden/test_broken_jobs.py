@@ -13,7 +13,7 @@ import pytest
 
 from ftctl.errors import JobError, Problem
 from ftctl.facts.asked import Asked
-from ftctl.job.load import load
+from ftctl.job.load import draft
 from ftctl.prepare import prepare
 from ftctl.view.reports.kinds import description
 from ftctl.view.reports.model import kind_of
@@ -27,7 +27,7 @@ def problems_of(name: str, asked: Asked) -> tuple[Problem, ...]:
     """Every problem of a case; the working directory must be that of the cases."""
     environ = {"HOME": "/nowhere", "PATH": os.defpath}
     try:
-        prepare(load(Path(f"{name}.yaml"), environ=environ), environ=environ, anywhere=True, asked=asked)
+        prepare(draft(Path(f"{name}.yaml"), environ=environ), environ=environ, anywhere=True, asked=asked)
     except JobError as error:
         return error.problems
     return ()
