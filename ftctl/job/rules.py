@@ -29,9 +29,11 @@ class View:
         """The value of a dotted key; None where it is not set or is wrong."""
         self.asked.add(key)
         path = tuple(key.split("."))
-        if any(path[: len(wrong)] == wrong for wrong in self.bad):
-            return None
-        return lookup(self.document, path)
+        return None if self.wrong(*path) else lookup(self.document, path)
+
+    def wrong(self, *path: str | int) -> bool:
+        """Whether the key at `path`, or one above it, is known to be wrong."""
+        return any(path[: len(wrong)] == wrong for wrong in self.bad)
 
     def has(self, key: str) -> bool:
         """Whether the key is written at all, right or wrong."""
@@ -76,7 +78,8 @@ def _train_needs_data(job: View) -> Broken:
 
 
 def _evaluation_needs_rows(job: View) -> Broken:
-    if job.get("train.eval_every") is not None and not job.has("data.eval"):
+    given = job.has("data.eval") or job.wrong("data", "eval")
+    if job.get("train.eval_every") is not None and not given:
         yield (
             ("train", "eval_every"),
             ("there are no rows to evaluate with", "set data.eval, for example to 0.05"),
@@ -117,12 +120,16 @@ def _quantization(job: View) -> Broken:
 def _weights(job: View) -> Broken:
     files = job.get("data.train")
     mix = job.get("data.mix") or "concat"
+    if job.wrong("data", "mix") or job.wrong("data", "train"):
+        return
     if not isinstance(files, list):
         if mix != "concat" and job.has("data.train"):
             yield (
                 ("data", "mix"),
                 (f"is {mix}, and there is one file", "remove it, or add files to data.train"),
             )
+        return
+    if any(job.wrong("data", "train", number, "weight") for number in range(len(files))):
         return
     weighted = [
         i for i, item in enumerate(files) if isinstance(item, Mapping) and item.get("weight") is not None
