@@ -57,15 +57,17 @@ def test_every_mistake_is_named_in_its_line(name: str, asked: Asked, monkeypatch
     assert all(description(kind_of(problem)) != "The job can be run." for problem in problems)
 
 
-def test_there_are_forty_and_more_of_seven_sorts() -> None:
+def test_there_are_forty_and_more_of_eight_sorts() -> None:
     sorts = {name.partition("_")[0] for name in NAMES}
-    assert {"typo", "type", "range", "conflict", "native", "file", "data"} <= sorts
+    assert {"typo", "type", "range", "conflict", "native", "file", "data", "mixed"} <= sorts
     assert len(NAMES) >= 40
     assert sorted(path.stem for path in CASES.glob("*.expected")) == NAMES
 
 
-def test_ten_mistakes_are_ten_errors() -> None:
-    assert len((CASES / "ten_mistakes.expected").read_text(encoding="utf-8").splitlines()) == 10
+@pytest.mark.parametrize("name", ["ten_mistakes", "mixed_ten_kinds", "mixed_ten_more"])
+def test_ten_mistakes_are_ten_errors(name: str) -> None:
+    said = (CASES / f"{name}.expected").read_text(encoding="utf-8").splitlines()
+    assert len(said) == len({line.partition(": ")[0] for line in said}) == 10
 
 
 def write() -> None:
