@@ -100,3 +100,11 @@ def test_a_deepspeed_file(tmp_path: Path) -> None:
     assert deepspeed_config(str(tmp_path / "gone.json")) is None
     assert deepspeed_config("zero.json") is None
     assert deepspeed_config({"zero_optimization": {}}) is None
+
+
+@pytest.mark.parametrize("verb", [("plan",), ("render",), ("train", "--no-install")])
+def test_warnings_are_shown_beside_errors(ftctl: Cli, folder: Path, verb: tuple[str, ...]) -> None:
+    (folder / "job.yaml").write_text(JOB + "  epochs: many\nresources: {gpus: 0}\n")
+    lines = ftctl(*verb, "job.yaml", code=2).err.splitlines()
+    assert lines[0].startswith(WARNING) and lines[1].startswith("job.yaml:6:11: train.epochs: is text")
+    assert lines[2:] == ["ftctl: 1 problem and 1 warning"]
