@@ -12,10 +12,18 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from try_rules import AT_IMPORT, attempt, distributed, installed, stand_in
+# The two are beside this file.
+from try_rules import (  # type: ignore[import-not-found]
+    AT_IMPORT,
+    attempt,
+    distributed,
+    installed,
+    stand_in,
+)
 
 SHORT = {"max_steps": 2, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True}
 
@@ -33,9 +41,8 @@ def words(arguments: dict[str, Any]) -> list[str]:
     """The arguments as a command line: a list is several words, and a mapping is JSON."""
     line: list[str] = []
     for name, value in arguments.items():
-        if isinstance(value, dict):
-            value = json.dumps(value)
-        line += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+        shown = json.dumps(value) if isinstance(value, dict) else value
+        line += [f"--{name}", *map(str, shown if isinstance(shown, list) else [shown])]
     return line
 
 
@@ -97,32 +104,28 @@ def main() -> None:
         sys.path[:] = [*clean, *(place for name, place in places.items() if name == AT_IMPORT)]
         import transformers
         import transformers.integrations.deepspeed
-        from flagembedding_proofs import PROOFS, make_models
+        from flagembedding_proofs import PROOFS, make_models  # type: ignore[import-not-found]
 
         sys.path[:] = clean
         importlib.invalidate_caches()
         os.chdir(folder)
         make_models()
-        print("DEFAULTS " + json.dumps(defaults(asked["programs"]), default=str), flush=True)
+        tell("DEFAULTS", **defaults(asked["programs"]))
         transformers.logging.set_verbosity_error()
+        for name, proof in PROOFS.items():  # first: no package is stood in for, and this process is alone
+            tell("PROOF", id=name, found=proof(run, parse))
         for one in sorted(examples, key=lambda one: (one["world_size"], not one["run"])):
             lent = [] if one["run"] else [places[name] for name in one["packages"] if name in places]
             sys.path[:] = [*clean, *lent]
             importlib.invalidate_caches()
-            if one["world_size"] > 1 and asked["proofs"]:
-                prove(PROOFS, asked)
             distributed(one["world_size"])
-            do = run if one["run"] else parse
-            answer = attempt(lambda made, one=one, do=do: do(one["command"], made), one["arguments"])
-            print("\nANSWER " + json.dumps({"id": one["id"], **answer}), flush=True)
+            do = partial(run if one["run"] else parse, one["command"])
+            tell("ANSWER", id=one["id"], **attempt(do, one["arguments"]))
 
 
-def prove(proofs: Any, asked: dict[str, Any]) -> None:
-    """What each proof finds, once, before this process is one of several."""
-    for name in asked.pop("proofs"):
-        asked["proofs"] = []
-        found = proofs[name](run, parse)
-        print("\nPROOF " + json.dumps({"name": name, "found": found}), flush=True)
+def tell(word: str, **said: Any) -> None:
+    """One line of the report; what the engine printed may have left its own line open."""
+    print(f"\n{word} {json.dumps(said, default=str)}", flush=True)
 
 
 if __name__ == "__main__":

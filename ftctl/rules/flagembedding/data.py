@@ -69,11 +69,20 @@ def _formats(which: str, end: str, source: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def _length(argument: str, source: str) -> Rule:
+def _length(argument: str) -> Rule:
     return Rule(
-        argument.replace("_", "-").replace("len", "length-positive"), source, below(argument, 1),
-        (argument,), "is below 1", "write the longest text in tokens",
-        {argument: -1}, {argument: 16}, proof="later",
+        argument.replace("_", "-").replace("len", "length-positive"),
+        "tokenization_utils_tokenizers.py:set_truncation_and_padding", below(argument, 1), (argument,),
+        "is below 1", "write the longest text in tokens", {argument: -1}, {argument: 16}, proof="later",
+    )  # fmt: skip
+
+
+def _pair_length(argument: str) -> Rule:
+    return Rule(
+        f"reranker-{argument.replace('_', '-')}gth-positive", RERANKER_DATA + "create_one_example",
+        below(argument, 1), (argument,),
+        "is below 1, and the engine cuts the pair somewhere else in silence",
+        "write the longest text in tokens", {argument: -1}, {argument: 16}, proof="silent",
     )  # fmt: skip
 
 
@@ -98,8 +107,6 @@ RULES: tuple[Rule, ...] = (
             "is below 1", "write 8, or remove it",
             {"pad_to_multiple_of": 0}, {"pad_to_multiple_of": 8}, proof="later",
         ),
-        _length("query_max_len", "tokenization_utils_tokenizers.py:set_truncation_and_padding"),
-        _length("passage_max_len", "tokenization_utils_tokenizers.py:set_truncation_and_padding"),
         Rule(
             "shuffle-ratio-a-share", EMBEDDER_DATA + "_shuffle_text",
             below("shuffle_ratio", 0) | above("shuffle_ratio", 1), ("shuffle_ratio",),
@@ -110,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     ),
     *of(
         EMBEDDERS,
+        *map(_length, ("query_max_len", "passage_max_len")),
         *_formats("query", "retrieval", EMBEDDER_DATA + "__getitem__"),
         *_formats("passage", "retrieval", EMBEDDER_DATA + "__getitem__"),
         Rule(
@@ -161,6 +169,7 @@ RULES: tuple[Rule, ...] = (
     ),
     *of(
         RERANKERS,
+        *map(_pair_length, ("query_max_len", "passage_max_len")),
         *_formats("query", "rerank", RERANKER_DATA + "__getitem__"),
         *_formats("passage", "rerank", RERANKER_DATA + "__getitem__"),
         Rule(

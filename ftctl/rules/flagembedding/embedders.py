@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.rules.condition import ALONE, above, below, fact, given, off, on, when
-from ftctl.rules.flagembedding.programs import EMBEDDER, EMBEDDERS, ENCODERS, M3, of
+from ftctl.rules.flagembedding.programs import DECODER_EMBEDDER, EMBEDDER, EMBEDDERS, ENCODERS, ICL, M3, of
 from ftctl.rules.rule import TWO, Rule
 from ftctl.rules.setting import Setting
 
@@ -60,6 +60,17 @@ LOSS: tuple[Rule, ...] = of(
         {"negatives_cross_device": True}, {}, proof="later",
     ),
     Rule(
+        "distillation-loss-unread", MODEL + "_compute_in_batch_neg_loss",
+        off("knowledge_distillation") & when("kd_loss_type", "m3_kd_loss"),
+        ("kd_loss_type", "knowledge_distillation"),
+        "is read only with {knowledge_distillation}", "set {knowledge_distillation}: true, or remove it",
+        {"kd_loss_type": "m3_kd_loss"}, {}, severity="warning", proof="silent",
+    ),
+)  # fmt: skip
+
+MRL: tuple[Rule, ...] = of(
+    (EMBEDDER, DECODER_EMBEDDER, ICL),
+    Rule(
         "mrl-needs-dims", MODEL + "__init__",
         on("use_mrl") & fact("no `mrl_dims`", lambda setting: not _dims(setting)), ("mrl_dims", "use_mrl"),
         "is missing, and {use_mrl} trains the vector cut to those sizes", "write them, for example [256, 64]",
@@ -76,13 +87,6 @@ LOSS: tuple[Rule, ...] = of(
         off("use_mrl") & fact("`mrl_dims`", lambda setting: bool(_dims(setting))), ("mrl_dims", "use_mrl"),
         "is read only with {use_mrl}", "set {use_mrl}: true, or remove it",
         {"mrl_dims": [8, 4]}, {"use_mrl": True, "mrl_dims": [8, 4]}, severity="warning", proof="silent",
-    ),
-    Rule(
-        "distillation-loss-unread", MODEL + "_compute_in_batch_neg_loss",
-        off("knowledge_distillation") & when("kd_loss_type", "m3_kd_loss"),
-        ("kd_loss_type", "knowledge_distillation"),
-        "is read only with {knowledge_distillation}", "set {knowledge_distillation}: true, or remove it",
-        {"kd_loss_type": "m3_kd_loss"}, {}, severity="warning", proof="silent",
     ),
 )  # fmt: skip
 

@@ -87,9 +87,9 @@ RULES: tuple[Rule, ...] = (
             "layerwise-needs-transformers-4",
             "finetune/reranker/decoder_only/layerwise/modeling_minicpm_reranker.py:_init_rope",
             fact("this program with transformers 5", lambda setting: True), ("model_name_or_path",),
-            "cannot be loaded by this program beside transformers 5: its copy of MiniCPM asks for settings that"
-            " are gone",
-            "set train.variant: decoder-only-base, or use an environment with transformers 4 and silence this",
+            "cannot be loaded by this program beside transformers 5: its copy of MiniCPM asks for"
+            " settings that are gone",
+            "set train.variant: decoder-only-base; beside transformers 4, silence this",
             {}, proof="later", place=Place(packages=frozenset({"transformers"})),
         ),
         Rule(

@@ -14,7 +14,7 @@ from ftctl.rules.rule import Rule
 GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "Steps, strategies and precision": training.RULES,
     "Rows and texts": data.RULES,
-    "Embedders": embedders.LOSS,
+    "Embedders": embedders.LOSS + embedders.MRL,
     "Encoders": embedders.ENCODER_RULES,
     "M3": embedders.M3_RULES,
     "Decoders: LoRA": decoders.LORA_RULES,
