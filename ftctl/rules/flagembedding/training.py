@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ftctl.rules.condition import (
     ALONE,
     DISTRIBUTED,
@@ -38,7 +40,11 @@ ALL_PACKAGES = frozenset({
 
 
 def _shared() -> tuple[Rule, ...]:
-    return tuple(rule for rule in (*trainer.RULES, *distributed.RULES) if rule.name in SHARED)
+    """The rules of that name, about the arguments that transformers 5.23.0 still has."""
+    found = (rule for rule in (*trainer.RULES, *distributed.RULES) if rule.name in SHARED)
+    return tuple(
+        replace(rule, about=tuple(name for name in rule.about if name != "warmup_ratio")) for rule in found
+    )
 
 
 def _late(setting: Setting) -> bool:
