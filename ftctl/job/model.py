@@ -92,6 +92,22 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
+class Retrieval:
+    """What only an embedder or a reranker is trained with. Lengths are in tokens; `train_group_size` counts
+    the passages of one query, the good one included."""
+
+    train_group_size: int = 8
+    query_max_length: int | None = None
+    passage_max_length: int | None = None
+    temperature: float = 0.02
+    pooling: str | None = None  # cls | mean | last_token
+    normalize: bool | None = None
+    query_instruction: str | None = None  # "": none, whatever the model says
+    negatives_across_devices: bool = False
+    distillation: bool = False
+
+
+@dataclass(frozen=True)
 class Train:
     """`batch_size` is global: micro batch × accumulation × devices. Lengths are in tokens."""
 
@@ -121,6 +137,8 @@ class Train:
     freeze: Freeze = field(default_factory=Freeze)
     quantization: Quantization | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    variant: str | None = None  # FlagEmbedding's class of model, such as encoder-only-base
+    retrieval: Retrieval = field(default_factory=Retrieval)
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
 from ftctl.job import model
 from ftctl.job.model import Data, Dataset, Deploy, Model, Resources, Train
 
+_RETRIEVAL = fields_of(model.Retrieval)  # flat in a job file, together in the job
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(i?))?B")
 
 
@@ -85,6 +87,10 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     if "checkpoints" in fields:
         # `keep: null` means all of them, so null is kept here.
         fields["checkpoints"] = model.Checkpoints(**_frozen(fields["checkpoints"]))
+    retrieval = {one.name: fields.pop(one.name) for one in _RETRIEVAL if one.name in fields}
+    if "temperature" in retrieval:
+        retrieval["temperature"] = float(retrieval["temperature"])
+    fields["retrieval"] = model.Retrieval(**retrieval)
     for name in ("epochs", "weight_decay", "max_grad_norm"):
         if name in fields:
             fields[name] = float(fields[name])

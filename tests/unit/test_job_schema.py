@@ -82,8 +82,9 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
 def test_defaults_are_those_of_the_values(block: str, kind: Any) -> None:
     keys = {key.rpartition(".")[2]: schema for key, schema in KEYS.items() if key.rpartition(".")[0] == block}
     usable = {name for name in keys if not later(f"{block}.{name}")}
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    assert usable == set(fields) - {"local", "eval_share"}
+    kinds = (kind, model.Retrieval) if kind is model.Train else (kind,)  # one block in a job file
+    fields = {field.name: field for one in kinds for field in dataclasses.fields(one)}
+    assert usable == set(fields) - {"local", "eval_share", "retrieval"}
     for name in usable:
         default = fields[name].default
         if default is dataclasses.MISSING or name == "eval":
