@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftctl.errors import JobError, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
@@ -24,6 +25,9 @@ from ftctl.record import to_record
 from ftctl.rendered import Rendered
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
+
+if TYPE_CHECKING:
+    from ftctl.rules.check import Report
 
 
 def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Job:
@@ -83,32 +87,40 @@ def prepare(
         plan = replace(plan, train=decided, choices=(*looked.choices, *made.choices))
         plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer))
     if job.deploy is not None:
-        plan = _served(plan, job.deploy, found)
+        plan = _served(plan, job.deploy, found, None if anywhere else _packages(facts.server))
     found += [replace(warning, level="error") for warning in plan.warnings if strict]
     if found:
         raise JobError(of_kind("plan", found))
     return plan
 
 
-def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
-    return packages_of(trainer.python) if trainer is not None and trainer.installed else None
+def _packages(engine: EngineFacts | None) -> frozenset[str] | None:
+    return packages_of(engine.python) if engine is not None and engine.installed else None
 
 
 def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) -> Plan:
-    """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+    """The plan with what the engine's rules say of it."""
     from ftctl.rules.check import check  # a job that only serves does without them
 
     native = plan.job.train.native if plan.job.train is not None else {}
     report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")))
+    return _with(plan, report, found)
+
+
+def _with(plan: Plan, report: Report, found: list[Problem]) -> Plan:
+    """The plan with a report of its rules; nothing is said twice of one place."""
     told = {(problem.file, problem.line, problem.column) for problem in found}
     found += [
         problem for problem in report.problems if (problem.file, problem.line, problem.column) not in told
     ]
-    return replace(plan, warnings=plan.warnings + report.warnings, silenced=report.silenced)
+    silenced = plan.silenced + report.silenced
+    return replace(plan, warnings=plan.warnings + report.warnings, silenced=silenced)
 
 
-def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
-    """The plan with its deployment: what is trained is served with the base model's shape."""
+def _served(plan: Plan, deploy: Deploy, found: list[Problem], packages: frozenset[str] | None) -> Plan:
+    """The plan with its deployment, and what the server's rules say of it.
+
+    What is trained is served with the base model's shape."""
     job, server = plan.job, plan.facts.server
     adapter = deploy.adapter if job.train is not None and job.train.method == "lora" else "none"
     try:
@@ -124,7 +136,10 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
     except UsageError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
-    return replace(plan, serve=serve, choices=plan.choices + choices)
+    from ftctl.rules.check import check_serving
+
+    report = check_serving(job, serve, plan.facts, packages=packages)
+    return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:

@@ -14,6 +14,7 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import vllm_faults
+from ftctl.servers.native import nested
 
 TITLE = "vLLM"
 FAULTS = vllm_faults.FAULTS
@@ -75,6 +76,13 @@ def render(
         word for part in (flags, fixed) for key, value in part.items() for word in words(key, value)
     )
     return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
+
+
+def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
+    """What the server will be told, by its own names; a key of a mapping stands in the mapping."""
+    attached: Flags = {"enable-lora": True} if plan.adapter == "attach" else {}
+    told = {**_flags(plan, deploy), **attached, **deploy.native}
+    return {key: value for key, value in nested(told).items() if value is not None}
 
 
 def _flags(plan: ServePlan, deploy: Deploy) -> Flags:

@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
         "share-beside-cache-size", "v1/worker/gpu_worker.py:determine_available_memory",
         written("gpu_memory_utilization") & given("kv_cache_memory_bytes"),
         ("gpu_memory_utilization", "kv_cache_memory_bytes"),
-        "does nothing: {kv_cache_memory_bytes} sizes the cache", "keep one",
+        "sizes nothing: {kv_cache_memory_bytes} is the size of the cache", "keep one",
         {"gpu_memory_utilization": 0.5, "kv_cache_memory_bytes": 67108864},
         {"kv_cache_memory_bytes": 67108864}, proof="silent",
     ),
