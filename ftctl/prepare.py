@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftctl.errors import FtctlError, JobError, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
@@ -26,6 +27,9 @@ from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
+
+if TYPE_CHECKING:
+    from ftctl.rules.check import Report
 
 
 def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Draft:
@@ -87,29 +91,39 @@ def _planned(looked: Found, doubt: Doubt, *, anywhere: bool) -> tuple[Plan, list
         plan = replace(plan, train=decided, choices=(*looked.choices, *made.choices))
         plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer), doubt)
     if job.deploy is not None:
-        plan = _served(plan, job.deploy, found)
+        plan = _served(plan, job.deploy, found, None if anywhere else _packages(facts.server), doubt)
     return plan, found
 
 
-def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
-    return packages_of(trainer.python) if trainer is not None and trainer.installed else None
+def _packages(engine: EngineFacts | None) -> frozenset[str] | None:
+    return packages_of(engine.python) if engine is not None and engine.installed else None
 
 
 def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None, doubt: Doubt) -> Plan:
-    """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+    """The plan with what the engine's rules say of it."""
     from ftctl.rules.check import check  # a job that only serves does without them
 
     native = plan.job.train.native if plan.job.train is not None else {}
     report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")), doubt=doubt)
+    return _with(plan, report, found)
+
+
+def _with(plan: Plan, report: Report, found: list[Problem]) -> Plan:
+    """The plan with a report of its rules; nothing is said twice of one place."""
     places = {(problem.file, problem.line, problem.column) for problem in found}
     found += [
         problem for problem in report.problems if (problem.file, problem.line, problem.column) not in places
     ]
-    return replace(plan, warnings=plan.warnings + report.warnings, silenced=report.silenced)
+    silenced = plan.silenced + report.silenced
+    return replace(plan, warnings=plan.warnings + report.warnings, silenced=silenced)
 
 
-def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
-    """The plan with its deployment: what is trained is served with the base model's shape."""
+def _served(
+    plan: Plan, deploy: Deploy, found: list[Problem], packages: frozenset[str] | None, doubt: Doubt
+) -> Plan:
+    """The plan with its deployment, and what the server's rules say of it.
+
+    What is trained is served with the base model's shape."""
     job, server = plan.job, plan.facts.server
     adapter = deploy.adapter if job.train is not None and job.train.method == "lora" else "none"
     try:
@@ -125,7 +139,10 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
     except UsageError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
-    return replace(plan, serve=serve, choices=plan.choices + choices)
+    from ftctl.rules.check import check_serving
+
+    report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
+    return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:

@@ -41,6 +41,7 @@ class ModelFacts:
     model_type: str | None = None
     dtype: str | None = None
     max_positions: int | None = None
+    attention_heads: int | None = None
     weight_bytes: int | None = None
     parameters: int | None = None
     tied_embeddings: bool | None = None

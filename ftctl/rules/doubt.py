@@ -32,20 +32,27 @@ _DERIVED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"(quantization|double_quantization).*", ("train.quantization",)),
     (r"ddp_.*|use_cpu", ("resources",)),
 )
-_ENGINE = ("train.engine", "train.task")
+_SERVED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"dtype|max_model_len|kv_cache_.*|enforce_eager|gpu_memory_utilization", ("model.path",)),
+    (r"(tensor|pipeline|data)_parallel_size|kv_cache_.*|enforce_eager", ("deploy.gpus", "resources")),
+    (r"enable_lora|lora_modules|max_lora_rank", ("train.lora", "train.method")),
+)
+_FOLLOWS = {"train": _DERIVED, "deploy": _SERVED}
+_ENGINE = {"train": ("train.engine", "train.task"), "deploy": ("deploy.engine",)}
+_DEVICES = {"train": ("resources",), "deploy": ("resources", "deploy.gpus")}
 PLACES = (Place(), Place(world_size=2), Place(gpus=1, bf16=True), Place(gpus=2, world_size=2, bf16=True))
 
 
 def certain(
-    setting: Setting, rules: Iterable[Rule], doubt: Doubt, written: Set[str]
+    setting: Setting, rules: Iterable[Rule], doubt: Doubt, written: Set[str], block: str = "train"
 ) -> Iterator[tuple[Rule, tuple[str, ...]]]:
     """The broken rules that stay broken whatever is mended, with the arguments that they speak about.
 
-    `written` are the job's keys that are set.
+    `written` are the job's keys that are set, `block` the one that the rules are about.
     """
-    if doubt.within(*_ENGINE):
+    if doubt.within(*_ENGINE[block]):
         return
-    places = PLACES if doubt.within("resources") else ()
+    places = PLACES if doubt.within(*_DEVICES[block]) else ()
     for rule in rules:
         asked: set[str] = set()
         watched = replace(setting, arguments=_Asked(setting.arguments, asked))
@@ -54,19 +61,20 @@ def certain(
                 asked = set()  # each argument is asked by itself
             elsewhere = (replace(setting, place=_placed(setting.place, place)) for place in places)
             sure = all((found, about) in broken(other, (rule,)) for other in elsewhere)
-            if sure and not any(doubt.within(*sources(name, written)) for name in {*asked, *about}):
+            if sure and not any(doubt.within(*sources(name, written, block)) for name in {*asked, *about}):
                 yield found, about
 
 
-def sources(argument: str, written: Set[str]) -> tuple[str, ...]:
+def sources(argument: str, written: Set[str], block: str = "train") -> tuple[str, ...]:
     """The job's keys that an argument of the engine follows from: `native` alone where that has it."""
-    native = f"train.native.{argument}"
-    if native in written:
-        return (native,)
-    owned = OWNED["train"].get(argument)
-    own = (owned,) if owned else SAME["train"].get(argument, ())
-    derived = (keys for names, keys in _DERIVED if re.fullmatch(names, argument))
-    return (native, *own, *(key for keys in derived for key in keys))
+    argument = argument.replace("-", "_")
+    forms = (f"{block}.native.{argument}", f"{block}.native.{argument.replace('_', '-')}")
+    if native := tuple(form for form in forms if form in written):
+        return native
+    owned = OWNED[block].get(argument)
+    own = (owned,) if owned else SAME[block].get(argument, ())
+    derived = (keys for names, keys in _FOLLOWS[block] if re.fullmatch(names, argument))
+    return (*forms, *own, *(key for keys in derived for key in keys))
 
 
 def _placed(known: Place, other: Place) -> Place:
