@@ -128,7 +128,7 @@ def _placed(job: Job, machine: MachineFacts) -> Job:
 def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
     """The plan with its deployment: what is trained is served with the base model's shape."""
     job, server = plan.job, plan.facts.server
-    adapter = deploy.adapter if job.train is not None and job.train.method == "lora" else "none"
+    adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
         serve, choices = plan_serve(
             deploy,
@@ -213,7 +213,7 @@ def _engines(
     trainer = server = None
     try:
         if job.train is not None:
-            trainer = located("llamafactory", job.resources.gpus, job.train.engine_python)
+            trainer = located(job.train.trainer, job.resources.gpus, job.train.engine_python)
         if job.deploy is not None:
             server = located("vllm", job.deploy.gpus, job.deploy.engine_python)
     except Missing:
