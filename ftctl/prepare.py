@@ -5,24 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from ftctl.data.of_job import look_at_data
-from ftctl.engines.locate import locate
-from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
+from ftctl.errors import JobError, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
-from ftctl.facts.deepspeed import deepspeed_config, deepspeed_faults
-from ftctl.facts.hub_cache import revision_fault, snapshot
-from ftctl.facts.machine import machine_facts
-from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
-from ftctl.facts.model_dir import model_facts
+from ftctl.facts.deepspeed import deepspeed_config
+from ftctl.facts.model import EngineFacts
 from ftctl.facts.packages import packages_of
 from ftctl.job.load import load
 from ftctl.job.model import Deploy, Job, problem_at
-from ftctl.plan.devices import choose_devices
-from ftctl.plan.model import Choice, Plan
+from ftctl.looked_up import look_up
+from ftctl.plan.model import Plan
 from ftctl.plan.model_checks import beyond_context, check_model
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
@@ -70,26 +64,24 @@ def prepare(
     are errors. Raises JobError with every problem of the job, its data and its model; Missing where a GPU
     asked for is not there.
     """
-    asked = asked or Asked()
-    folder = runs or Path.cwd()
-    machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
-    if anywhere:
-        machine = with_gpus(machine, job)
-    found: list[Problem] = []
-    job, fetched = _fetched(_placed(job, machine), offline, environ, found)
-    model = _model(job, found, asked)
-    data = look_at_data(job, asked, watch, quick=anywhere)
-    found += of_kind("model", [*check_model(job, model), *_deepspeed(job)])
-    found += of_kind("data", data.problems)
-    warnings = (*beyond_context(job, model, data.train), *data.warnings)
-    trainer, server = _engines(job, machine, environ, found, asked)
-    facts = Facts(machine, model, data.train, data.eval, trainer, server)
-    plan = Plan(job, facts, None, None, fetched, warnings)
+    looked = look_up(
+        job,
+        runs or Path.cwd(),
+        environ=environ,
+        asked=asked or Asked(),
+        anywhere=anywhere,
+        watch=watch,
+        offline=offline,
+    )
+    job, facts = looked.job, looked.facts
+    found = [*looked.problems, *of_kind("model", check_model(job, facts.model))]
+    warnings = (*beyond_context(job, facts.model, facts.train_data), *looked.warnings)
+    plan = Plan(job, facts, None, None, looked.choices, warnings)
     if job.train is not None:
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
-        plan = replace(plan, train=decided, choices=(*fetched, *made.choices))
-        plan = _ruled(plan, found, None if anywhere else _packages(trainer))
+        plan = replace(plan, train=decided, choices=(*looked.choices, *made.choices))
+        plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer))
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found)
     found += [replace(warning, level="error") for warning in plan.warnings if strict]
@@ -113,16 +105,6 @@ def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) ->
         problem for problem in report.problems if (problem.file, problem.line, problem.column) not in told
     ]
     return replace(plan, warnings=plan.warnings + report.warnings, silenced=report.silenced)
-
-
-def _placed(job: Job, machine: MachineFacts) -> Job:
-    """The job with its deployment on the devices that trained, one per rank, unless it says otherwise."""
-    deploy = job.deploy
-    if deploy is None or deploy.gpus is not None:
-        return job
-    devices, _ = choose_devices(job.resources.gpus, machine)
-    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
-    return replace(job, deploy=replace(deploy, gpus=devices[:ranks] or 0))
 
 
 def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
@@ -161,83 +143,3 @@ def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Pl
         server=ensure(server) if server is not None else None,
     )
     return replace(plan, facts=facts)
-
-
-def _fetched(
-    job: Job, offline: bool, environ: Mapping[str, str], found: list[Problem]
-) -> tuple[Job, tuple[Choice, ...]]:
-    """The job with a Hub model's folder in the local cache, where the network is not to be used."""
-    model = job.model
-    if model.revision is not None and (fault := revision_fault(model.revision)):
-        found.append(problem_at(job, "model.revision", *fault))
-    elif offline and not model.local:
-        try:
-            if model.hub != "huggingface":
-                what = f"only Hugging Face's cache is looked into, and model.hub is {model.hub}"
-                raise UsageError(what, "leave --offline out, or name the model's folder")
-            folder = snapshot(model.path, model.revision, environ)
-        except UsageError as error:
-            found.append(problem_at(job, "model", error.message, error.remedy))
-        else:
-            chosen = Choice("model", str(folder), f"{model.path} in the local cache, as --offline asks")
-            return replace(job, model=replace(model, path=str(folder), local=True, revision=None)), (chosen,)
-    return job, ()
-
-
-def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
-    if not job.model.local:
-        return ModelFacts(job.model.path, local=False)
-    try:
-        return asked.once(("model", job.model.path), lambda: model_facts(Path(job.model.path)))
-    except FtctlError as error:
-        found += of_kind("model", [problem_at(job, "model", error.message, error.remedy)])
-        return ModelFacts(job.model.path, local=True)
-
-
-def _deepspeed(job: Job) -> list[Problem]:
-    given = job.train.native.get("deepspeed") if job.train is not None else None
-    faults = deepspeed_faults(given) if given is not None else []
-    return [problem_at(job, "train.native.deepspeed", message, remedy) for message, remedy in faults]
-
-
-def _engines(
-    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem], asked: Asked
-) -> tuple[EngineFacts | None, EngineFacts | None]:
-    """The engines' interpreters: the variant follows from whether GPUs are used."""
-
-    def located(name: str, gpus: int | str | tuple[int, ...] | None, python: Path | None) -> EngineFacts:
-        chosen = variant(gpus, machine)
-        look = partial(locate, name, chosen, python=python, environ=environ)
-        return asked.once(("engine", name, chosen, python), look)
-
-    trainer = server = None
-    try:
-        if job.train is not None:
-            trainer = located(job.train.trainer, job.resources.gpus, job.train.engine_python)
-        if job.deploy is not None:
-            server = located("vllm", job.deploy.gpus, job.deploy.engine_python)
-    except Missing:
-        raise
-    except FtctlError as error:
-        found += of_kind("engine", [problem_at(job, "train.engine_python", error.message, error.remedy)])
-    return trainer, server
-
-
-def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
-    """The machine with every GPU that the job names, of no particular kind."""
-    wanted = 0
-    for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
-        if isinstance(asked, int):
-            wanted = max(wanted, asked)
-        elif isinstance(asked, tuple):
-            wanted = max(wanted, *(index + 1 for index in asked), 0)
-        elif asked == "all":
-            wanted = max(wanted, 1)
-    gpus = tuple(Gpu(index, "any", 0) for index in range(max(wanted, len(machine.gpus))))
-    return replace(machine, gpus=gpus, cuda_visible_devices=None)
-
-
-def variant(gpus: int | str | tuple[int, ...] | None, machine: MachineFacts) -> str:
-    """Which variant of an engine the devices ask for: cuda where any GPU is used, else cpu."""
-    devices, _ = choose_devices(gpus, machine)
-    return "cuda" if devices else "cpu"

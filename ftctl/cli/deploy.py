@@ -96,7 +96,7 @@ def _facts(found: Target, *, install: bool) -> dict[str, Any]:
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
-    from ftctl.prepare import variant
+    from ftctl.looked_up import variant
     from ftctl.servers import server
     from ftctl.view.output import say
 

@@ -1,0 +1,158 @@
+"""Look up what a job's plan rests on: the machine, the model's folder, the data and the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from ftctl.data.of_job import look_at_data
+from ftctl.engines.locate import locate
+from ftctl.errors import FtctlError, Missing, Problem, UsageError, of_kind
+from ftctl.facts.asked import Asked
+from ftctl.facts.datasets import Watch
+from ftctl.facts.deepspeed import deepspeed_faults
+from ftctl.facts.hub_cache import revision_fault, snapshot
+from ftctl.facts.machine import machine_facts
+from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
+from ftctl.facts.model_dir import model_facts
+from ftctl.job.model import Job, problem_at
+from ftctl.plan.devices import choose_devices
+from ftctl.plan.model import Choice
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was looked up for `job`, which is placed on the machine and names a Hub model's folder if known.
+
+    `problems` and `warnings` are of the files and folders that were looked into.
+    """
+
+    job: Job
+    facts: Facts
+    choices: tuple[Choice, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def look_up(
+    job: Job,
+    folder: Path,
+    *,
+    environ: Mapping[str, str],
+    asked: Asked,
+    anywhere: bool = False,
+    watch: Watch | None = None,
+    offline: bool = False,
+) -> Found:
+    """Everything that the plan of a job rests on. Its runs are to lie in `folder`.
+
+    With `anywhere` the GPUs that the job asks for are taken to be there. Raises Missing where one is not.
+    """
+    machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
+    if anywhere:
+        machine = with_gpus(machine, job)
+    found: list[Problem] = []
+    job, fetched = _fetched(_placed(job, machine), offline, environ, found)
+    model = _model(job, found, asked)
+    data = look_at_data(job, asked, watch, quick=anywhere)
+    trainer, server = _engines(job, machine, environ, found, asked)
+    problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
+    facts = Facts(machine, model, data.train, data.eval, trainer, server)
+    return Found(job, facts, fetched, problems, data.warnings)
+
+
+def _placed(job: Job, machine: MachineFacts) -> Job:
+    """The job with its deployment on the devices that trained, one per rank, unless it says otherwise."""
+    deploy = job.deploy
+    if deploy is None or deploy.gpus is not None:
+        return job
+    devices, _ = choose_devices(job.resources.gpus, machine)
+    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
+    return replace(job, deploy=replace(deploy, gpus=devices[:ranks] or 0))
+
+
+def _fetched(
+    job: Job, offline: bool, environ: Mapping[str, str], found: list[Problem]
+) -> tuple[Job, tuple[Choice, ...]]:
+    """The job with a Hub model's folder in the local cache, where the network is not to be used."""
+    model = job.model
+    if model.revision is not None and (fault := revision_fault(model.revision)):
+        found.append(problem_at(job, "model.revision", *fault))
+    elif offline and not model.local:
+        try:
+            if model.hub != "huggingface":
+                what = f"only Hugging Face's cache is looked into, and model.hub is {model.hub}"
+                raise UsageError(what, "leave --offline out, or name the model's folder")
+            folder = snapshot(model.path, model.revision, environ)
+        except UsageError as error:
+            found.append(problem_at(job, "model", error.message, error.remedy))
+        else:
+            chosen = Choice("model", str(folder), f"{model.path} in the local cache, as --offline asks")
+            return replace(job, model=replace(model, path=str(folder), local=True, revision=None)), (chosen,)
+    return job, ()
+
+
+def _model(job: Job, found: list[Problem], asked: Asked) -> ModelFacts:
+    if not job.model.local:
+        return ModelFacts(job.model.path, local=False)
+    try:
+        return asked.once(("model", job.model.path), lambda: model_facts(Path(job.model.path)))
+    except FtctlError as error:
+        found += of_kind("model", [problem_at(job, "model", error.message, error.remedy)])
+        return ModelFacts(job.model.path, local=True)
+
+
+def _deepspeed(job: Job) -> list[Problem]:
+    given = job.train.native.get("deepspeed") if job.train is not None else None
+    faults = deepspeed_faults(given) if given is not None else []
+    return [problem_at(job, "train.native.deepspeed", message, remedy) for message, remedy in faults]
+
+
+def _engines(
+    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem], asked: Asked
+) -> tuple[EngineFacts | None, EngineFacts | None]:
+    """The engines' interpreters: the variant follows from whether GPUs are used."""
+
+    def located(
+        name: str, block: str, gpus: int | str | tuple[int, ...] | None, python: Path | None
+    ) -> EngineFacts | None:
+        chosen = variant(gpus, machine)
+        look = partial(locate, name, chosen, python=python, environ=environ)
+        try:
+            return asked.once(("engine", name, chosen, python), look)
+        except Missing:
+            raise
+        except FtctlError as error:
+            found.extend(
+                of_kind("engine", [problem_at(job, f"{block}.engine_python", error.message, error.remedy)])
+            )
+            return None
+
+    trainer = server = None
+    if job.train is not None:
+        trainer = located(job.train.trainer, "train", job.resources.gpus, job.train.engine_python)
+    if job.deploy is not None:
+        server = located("vllm", "deploy", job.deploy.gpus, job.deploy.engine_python)
+    return trainer, server
+
+
+def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
+    """The machine with every GPU that the job names, of no particular kind."""
+    wanted = 0
+    for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
+        if isinstance(asked, int):
+            wanted = max(wanted, asked)
+        elif isinstance(asked, tuple):
+            wanted = max(wanted, *(index + 1 for index in asked), 0)
+        elif asked == "all":
+            wanted = max(wanted, 1)
+    gpus = tuple(Gpu(index, "any", 0) for index in range(max(wanted, len(machine.gpus))))
+    return replace(machine, gpus=gpus, cuda_visible_devices=None)
+
+
+def variant(gpus: int | str | tuple[int, ...] | None, machine: MachineFacts) -> str:
+    """Which variant of an engine the devices ask for: cuda where any GPU is used, else cpu."""
+    devices, _ = choose_devices(gpus, machine)
+    return "cuda" if devices else "cpu"
