@@ -28,7 +28,7 @@ KINDS = {"embedding": "embedder", "reranker": "reranker"}
 # What its decoders adapt where it is not told (`default_target_modules`).
 LINEAR = ("v_proj", "q_proj", "k_proj", "gate_proj", "down_proj", "o_proj", "up_proj")
 NOT_LINEAR = frozenset(
-    {"embed_tokens", "lm_head", "wte", "wpe", "word_embeddings", "embed_in", "embed_out", "score"}
+    {"embed_tokens", "lm_head", "linear_head", "wte", "wpe", "word_embeddings", "embed_in", "embed_out", "*"}
 )
 
 
@@ -85,7 +85,8 @@ def merges(plan: Plan) -> bool:
     Hub, which a run on a local model does not ask.
     """
     _, decided = training(plan)
-    raw = _retrieval(decided).variant == "decoder-only-layerwise" and not plan.facts.model.retrieval.layerwise
+    layerwise = _retrieval(decided).variant == "decoder-only-layerwise"
+    raw = layerwise and plan.facts.model.retrieval.start_layer is None
     return _retrieval(decided).method == "lora" and not (raw and plan.job.model.local)
 
 
@@ -173,10 +174,14 @@ def _embedder(retrieval: RetrievalPlan, decided: TrainPlan) -> dict[str, Any]:
 
 def _reranker(plan: Plan, retrieval: RetrievalPlan) -> dict[str, Any]:
     """Its loss takes every batch for a whole one, and its inputs follow from `model_type`."""
-    kind = "encoder" if retrieval.encoder else "decoder"
-    if retrieval.variant == "decoder-only-layerwise":
-        kind = "from_finetuned_model" if plan.facts.model.retrieval.layerwise else "from_raw_model"
-    return {"dataloader_drop_last": True, "model_type": kind} | _instructions(retrieval, "rerank")
+    found: dict[str, Any] = {"dataloader_drop_last": True}
+    if retrieval.variant != "decoder-only-layerwise":
+        found["model_type"] = "encoder" if retrieval.encoder else "decoder"
+    elif (first := plan.facts.model.retrieval.start_layer) is not None:
+        found |= {"model_type": "from_finetuned_model", "start_layer": first}
+    else:
+        found["model_type"] = "from_raw_model"
+    return found | _instructions(retrieval, "rerank")
 
 
 def _instructions(retrieval: RetrievalPlan, purpose: str) -> dict[str, Any]:
@@ -203,5 +208,5 @@ def _decoder(plan: Plan, train: Train, retrieval: RetrievalPlan) -> dict[str, An
 
 def _linear(plan: Plan) -> tuple[str, ...]:
     """Every linear layer of the model; FlagEmbedding's own list where its modules are not known."""
-    names = {module.rpartition(".")[2] for module in plan.facts.model.modules} - NOT_LINEAR - {"*"}
+    names = {module.rpartition(".")[2] for module in plan.facts.model.modules} - NOT_LINEAR
     return tuple(sorted(names)) or LINEAR
