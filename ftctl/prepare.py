@@ -125,7 +125,7 @@ def _served(
 
     What is trained is served with the base model's shape."""
     job, server = plan.job, plan.facts.server
-    adapter = deploy.adapter if job.train is not None and job.train.method == "lora" else "none"
+    adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
         serve, choices = plan_serve(
             deploy,

@@ -15,7 +15,7 @@ from typing import Any
 
 from ftctl.errors import Problem, shown_text
 from ftctl.job.model import Job
-from ftctl.job.native import OWNED, SAME
+from ftctl.job.native import own_keys
 from ftctl.job.node import Node, Path, dotted
 from ftctl.job.shape import Schema, form, step
 
@@ -117,8 +117,8 @@ def _same(key: str) -> Iterator[str]:
     """The job's own keys for an engine's argument."""
     if found := _NATIVE.match(key):
         name = found[2].replace("-", "_")
-        owned = OWNED[found[1]].get(name)
-        yield from (owned,) if owned else SAME[found[1]].get(name, ())
+        tables = ("train", "flagembedding") if found[1] == "train" else ("deploy",)
+        yield from own_keys(name, *tables)
 
 
 def _upward(key: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ftctl.errors import Problem
 from ftctl.facts.model import Facts
 from ftctl.job.doubt import SURE, Doubt
 from ftctl.job.model import Job, problem_at
-from ftctl.job.native import OWNED, SAME
+from ftctl.job.native import OWNED, own_keys
 from ftctl.plan.model import Plan, ServePlan
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
@@ -128,19 +128,21 @@ def _told(job: Job, text: str, block: str) -> str:
 
 def key_of(job: Job, argument: str, block: str = "train") -> str:
     """The job's key for an engine's argument: the one that is written, or else the job's own for it."""
-    return _written(job, argument, block) or next(iter(_own(argument, block)), f"{block}.native.{argument}")
+    native = f"{block}.native.{argument}"
+    return _written(job, argument, block) or next(iter(_own(job, argument, block)), native)
 
 
 def _written(job: Job, argument: str, block: str) -> str | None:
     """The key that the job writes; a server's arguments may be written with hyphens."""
     native = f"{block}.native.{argument}"
-    keys = (native, f"{block}.native.{argument.replace('_', '-')}", *_own(argument, block))
+    keys = (native, f"{block}.native.{argument.replace('_', '-')}", *_own(job, argument, block))
     found = next((key for key in keys if key in job.written), None)
     inner = (key for key in job.written if key.replace("-", "_").startswith(f"{native}."))
     return found or next(iter(sorted(inner)), None)
 
 
-def _own(argument: str, block: str) -> tuple[str, ...]:
+def _own(job: Job, argument: str, block: str) -> tuple[str, ...]:
     """The job's own keys for an engine's argument."""
-    owned = OWNED[block].get(argument)
-    return (owned,) if owned else SAME[block].get(argument, ())
+    if block == "train" and job.train is not None and job.train.trainer in OWNED:
+        block = job.train.trainer
+    return own_keys(argument, block)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ftctl.job.doubt import Doubt
-from ftctl.job.native import OWNED, SAME
+from ftctl.job.native import own_keys
 from ftctl.rules.check import broken
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
@@ -38,6 +38,7 @@ _SERVED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"enable_lora|lora_modules|max_lora_rank", ("train.lora", "train.method")),
 )
 _FOLLOWS = {"train": _DERIVED, "deploy": _SERVED}
+_NAMES = {"train": ("train", "flagembedding"), "deploy": ("deploy",)}
 _ENGINE = {"train": ("train.engine", "train.task"), "deploy": ("deploy.engine",)}
 _DEVICES = {"train": ("resources",), "deploy": ("resources", "deploy.gpus")}
 PLACES = (Place(), Place(world_size=2), Place(gpus=1, bf16=True), Place(gpus=2, world_size=2, bf16=True))
@@ -71,8 +72,7 @@ def sources(argument: str, written: Set[str], block: str = "train") -> tuple[str
     forms = (f"{block}.native.{argument}", f"{block}.native.{argument.replace('_', '-')}")
     if native := tuple(form for form in forms if form in written):
         return native
-    owned = OWNED[block].get(argument)
-    own = (owned,) if owned else SAME[block].get(argument, ())
+    own = own_keys(argument, *_NAMES[block])
     derived = (keys for names, keys in _FOLLOWS[block] if re.fullmatch(names, argument))
     return (*forms, *own, *(key for keys in derived for key in keys))
 
