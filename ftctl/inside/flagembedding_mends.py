@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import random
 import sys
 from typing import Any
 
@@ -65,12 +66,43 @@ class Mended:
         return loss
 
 
+class Drawn:
+    """A dataset whose choices (which positive, which negatives) depend on the seed, the epoch and the row.
+
+    The release takes them from one generator that runs on: a resumed training would make other choices
+    than the uninterrupted one, for a batch is drawn ahead of its step, and so would two processes.
+    """
+
+    def __init__(self, dataset: Any, seed: int, rank: int) -> None:
+        self.dataset = dataset
+        self.seed = seed
+        self.rank = rank
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: int) -> Any:
+        counts = hasattr(self.dataset, "refresh_epoch")  # it ignores `item` and counts its batches by itself
+        row = f"{self.dataset.step}/{self.rank}" if counts else str(item)
+        before = random.getstate()
+        random.seed(f"{self.seed}/{self.epoch}/{row}")
+        try:
+            return self.dataset[item]
+        finally:
+            random.setstate(before)
+
+
 class Watch(TrainerCallback):
     """Ends a training whose gradients are lost, and puts the data where a resumed training left it."""
 
-    def __init__(self, model: Any, dataset: Any) -> None:
+    def __init__(self, model: Any, drawn: Drawn) -> None:
         self.model = model
-        self.dataset = dataset
+        self.drawn = drawn
+        self.dataset = drawn.dataset
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.drawn.epoch = int((state.epoch or 0.0) + 1e-6)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if not state.global_step:
@@ -82,7 +114,7 @@ class Watch(TrainerCallback):
             self.replay(args, state)
 
     def replay(self, args: Any, state: Any) -> None:
-        """Draw again what was drawn: this dataset ignores the index it is asked for and counts by itself."""
+        """Order the batches as they were and go to where the training stood, for a dataset that counts."""
         batches = len(self.dataset.batch_datas)
         steps = math.ceil(batches / args.gradient_accumulation_steps)
         for _ in range(state.global_step // steps):
@@ -109,6 +141,7 @@ def watch(trainer: Any) -> None:
     """Put right what the trainer's arguments and its data have wrong, before it trains."""
     trainer.args.logging_nan_inf_filter = False  # it would log a loss of 0 in place of NaN
     trainer.model._keys_to_ignore_on_save = None  # transformers asks a model for it that its wrapper lacks
+    trainer.train_dataset = Drawn(trainer.train_dataset, trainer.args.seed, trainer.args.process_index)
     trainer.add_callback(Watch(trainer.model, trainer.train_dataset))
 
 
