@@ -169,6 +169,7 @@ def _embedder(retrieval: RetrievalPlan, decided: TrainPlan) -> dict[str, Any]:
         found["negatives_cross_device"] = retrieval.negatives_across_devices
     if retrieval.variant == "decoder-only-icl":
         found["same_dataset_within_batch"] = True  # it has no other data set
+        found["query_instruction_for_retrieval"] = ""  # it writes "None" for one that is not given
     return found | _instructions(retrieval, "retrieval")
 
 
@@ -177,10 +178,9 @@ def _reranker(plan: Plan, retrieval: RetrievalPlan) -> dict[str, Any]:
     found: dict[str, Any] = {"dataloader_drop_last": True}
     if retrieval.variant != "decoder-only-layerwise":
         found["model_type"] = "encoder" if retrieval.encoder else "decoder"
-    elif (first := plan.facts.model.retrieval.start_layer) is not None:
-        found |= {"model_type": "from_finetuned_model", "start_layer": first}
-    else:
-        found["model_type"] = "from_raw_model"
+    else:  # a fine-tuned one brings its own layers
+        raw = plan.facts.model.retrieval.start_layer is None
+        found["model_type"] = "from_raw_model" if raw else "from_finetuned_model"
     return found | _instructions(retrieval, "rerank")
 
 
