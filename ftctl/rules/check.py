@@ -57,7 +57,7 @@ def check(
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
     """Every broken rule with the arguments that it speaks about, its subject first."""
     for rule in rules:
-        if rule.command != setting.command or not rule.broken.holds(setting):
+        if not rule.speaks_of(setting.command) or not rule.broken.holds(setting):
             continue
         if rule.each is None:
             yield rule, rule.about

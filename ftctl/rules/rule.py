@@ -24,8 +24,8 @@ class Rule:
     engine's names: the first is the subject of `message`, and the first that the job writes is pointed to;
     `{argument}` in a text becomes the job's own key for it. `refused` and `allowed` are added to a small
     valid training: the smallest change that breaks the rule, and the nearest that keeps it; DROP takes an
-    argument away. `place` is where the examples are tried, `command` the engine's command. With `each`, every
-    argument of `about` is asked by itself and told by itself.
+    argument away. `place` is where the examples are tried, `command` the engine's command. `also` are further
+    commands that the rule holds for. With `each`, every argument of `about` is asked and told by itself.
     """
 
     name: str
@@ -41,6 +41,11 @@ class Rule:
     place: Place = field(default_factory=Place)
     command: str = "train"
     each: Callable[[str], Condition] | None = None
+    also: tuple[str, ...] = ()
+
+    def speaks_of(self, command: str) -> bool:
+        """Whether the rule is one of that command."""
+        return command == self.command or command in self.also
 
 
 DROP = "…"
