@@ -51,7 +51,7 @@ def check(
         return _report(plan.job, broken(setting, rules.rules))
     from ftctl.rules.doubt import certain
 
-    return _report(plan.job, certain(setting, rules.rules, doubt, plan.job.written))
+    return _report(plan.job, certain(setting, rules, doubt, plan.job.written))
 
 
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:

@@ -7,12 +7,13 @@ argument that it asked for comes from a key in doubt, and where it is broken in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
 from ftctl.job.doubt import Doubt
 from ftctl.job.native import OWNED, SAME
+from ftctl.rules.book import Book
 from ftctl.rules.check import broken
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
@@ -37,7 +38,7 @@ PLACES = (Place(), Place(world_size=2), Place(gpus=1, bf16=True), Place(gpus=2, 
 
 
 def certain(
-    setting: Setting, rules: Iterable[Rule], doubt: Doubt, written: Set[str]
+    setting: Setting, book: Book, doubt: Doubt, written: Set[str]
 ) -> Iterator[tuple[Rule, tuple[str, ...]]]:
     """The broken rules that stay broken whatever is mended, with the arguments that they speak about.
 
@@ -46,7 +47,7 @@ def certain(
     if doubt.within(*_ENGINE):
         return
     places = PLACES if doubt.within("resources") else ()
-    for rule in rules:
+    for rule in book.rules:
         asked: set[str] = set()
         watched = replace(setting, arguments=_Asked(setting.arguments, asked))
         for found, about in broken(watched, (rule,)):
@@ -54,15 +55,22 @@ def certain(
                 asked = set()  # each argument is asked by itself
             elsewhere = (replace(setting, place=_placed(setting.place, place)) for place in places)
             sure = all((found, about) in broken(other, (rule,)) for other in elsewhere)
-            if sure and not any(doubt.within(*sources(name, written)) for name in {*asked, *about}):
+            if sure and not any(
+                doubt.within(*sources(name, written, book.engine)) for name in {*asked, *about}
+            ):
                 yield found, about
 
 
-def sources(argument: str, written: Set[str]) -> tuple[str, ...]:
-    """The job's keys that an argument of the engine follows from: `native` alone where that has it."""
+def sources(argument: str, written: Set[str], engine: str = "llamafactory") -> tuple[str, ...]:
+    """The job's keys that an argument of the engine follows from: `native` alone where that has it.
+
+    Of an engine whose arguments are not listed here, any key may be one.
+    """
     native = f"train.native.{argument}"
     if native in written:
         return (native,)
+    if engine != "llamafactory":
+        return ("train", "model", "data", "resources")
     owned = OWNED["train"].get(argument)
     own = (owned,) if owned else SAME["train"].get(argument, ())
     derived = (keys for names, keys in _DERIVED if re.fullmatch(names, argument))

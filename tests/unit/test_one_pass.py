@@ -275,3 +275,9 @@ def test_warnings_are_shown_beside_errors(folder: Path, asked: Asked) -> None:
     assert [(p.key, p.level) for p in caught.value.problems] == [
         ("model.template", "warning"), ("train.epochs", "error")
     ]  # fmt: skip
+
+
+def test_of_another_engine_only_native_arguments_are_known_by_their_key() -> None:
+    doubt = Doubt(frozenset({"train.epochs"}))
+    assert doubt.within(*sources("temperature", frozenset(), "flagembedding"))
+    assert not doubt.within(*sources("fp16", frozenset({"train.native.fp16"}), "flagembedding"))
