@@ -127,7 +127,7 @@ def asked() -> Asked:
 
 def planned(folder: Path, document: dict[str, Any], asked: Asked | None = None) -> Plan:
     path = folder / "job.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    path.write_text(json.dumps(document, indent=1))
     return prepare(draft(path, environ=ENVIRON), environ=ENVIRON, anywhere=True, asked=asked)
 
 
@@ -221,7 +221,7 @@ def test_every_argument_that_a_key_changes_is_known_to_follow_from_it(
             _, *middle, last = name.split(".")
             (document["train"].get(middle[0], {}) if middle else document["train"]).pop(last, None)
         path = folder / "job.yaml"
-        path.write_text(yaml.safe_dump(document))
+        path.write_text(json.dumps(document, indent=1))
         found = look_up(draft(path, environ=ENVIRON).job, folder, environ=ENVIRON, asked=asked, anywhere=True)
         assert found.job.train is not None
         decided, _ = plan_train(found.job, found.job.train, found.facts, TEMPLATES)
