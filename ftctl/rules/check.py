@@ -53,7 +53,7 @@ def check(
         return _report(plan.job, broken(setting, rules.rules))
     from ftctl.rules.doubt import certain
 
-    return _report(plan.job, certain(setting, rules.rules, doubt, plan.job.written))
+    return _report(plan.job, certain(setting, rules, doubt, plan.job.written))
 
 
 def check_serving(
@@ -75,7 +75,7 @@ def check_serving(
         return _report(job, broken(setting, rules.rules), "deploy")
     from ftctl.rules.doubt import certain
 
-    return _report(job, certain(setting, rules.rules, doubt, job.written, "deploy"), "deploy")
+    return _report(job, certain(setting, rules, doubt, job.written), "deploy")
 
 
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:

@@ -7,12 +7,14 @@ argument that it asked for comes from a key in doubt, and where it is broken in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
+from ftctl.engine_schema.table import DESCRIBED
 from ftctl.job.doubt import Doubt
 from ftctl.job.native import own_keys
+from ftctl.rules.book import Book
 from ftctl.rules.check import broken
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
@@ -38,23 +40,23 @@ _SERVED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"enable_lora|lora_modules|max_lora_rank", ("train.lora", "train.method")),
 )
 _FOLLOWS = {"train": _DERIVED, "deploy": _SERVED}
-_NAMES = {"train": ("train", "flagembedding"), "deploy": ("deploy",)}
 _ENGINE = {"train": ("train.engine", "train.task"), "deploy": ("deploy.engine",)}
 _DEVICES = {"train": ("resources",), "deploy": ("resources", "deploy.gpus")}
 PLACES = (Place(), Place(world_size=2), Place(gpus=1, bf16=True), Place(gpus=2, world_size=2, bf16=True))
 
 
 def certain(
-    setting: Setting, rules: Iterable[Rule], doubt: Doubt, written: Set[str], block: str = "train"
+    setting: Setting, book: Book, doubt: Doubt, written: Set[str]
 ) -> Iterator[tuple[Rule, tuple[str, ...]]]:
     """The broken rules that stay broken whatever is mended, with the arguments that they speak about.
 
-    `written` are the job's keys that are set, `block` the one that the rules are about.
+    `written` are the job's keys that are set.
     """
+    block = _block(book.engine)
     if doubt.within(*_ENGINE[block]):
         return
     places = PLACES if doubt.within(*_DEVICES[block]) else ()
-    for rule in rules:
+    for rule in book.rules:
         asked: set[str] = set()
         watched = replace(setting, arguments=_Asked(setting.arguments, asked))
         for found, about in broken(watched, (rule,)):
@@ -62,19 +64,30 @@ def certain(
                 asked = set()  # each argument is asked by itself
             elsewhere = (replace(setting, place=_placed(setting.place, place)) for place in places)
             sure = all((found, about) in broken(other, (rule,)) for other in elsewhere)
-            if sure and not any(doubt.within(*sources(name, written, block)) for name in {*asked, *about}):
+            if sure and not any(
+                doubt.within(*sources(name, written, book.engine)) for name in {*asked, *about}
+            ):
                 yield found, about
 
 
-def sources(argument: str, written: Set[str], block: str = "train") -> tuple[str, ...]:
-    """The job's keys that an argument of the engine follows from: `native` alone where that has it."""
-    argument = argument.replace("-", "_")
+def sources(argument: str, written: Set[str], engine: str = "llamafactory") -> tuple[str, ...]:
+    """The job's keys that an argument of the engine follows from: `native` alone where that has it.
+
+    Of an engine whose arguments are not listed here, any key may be one.
+    """
+    block, argument = _block(engine), argument.replace("-", "_")
     forms = (f"{block}.native.{argument}", f"{block}.native.{argument.replace('_', '-')}")
     if native := tuple(form for form in forms if form in written):
         return native
-    own = own_keys(argument, *_NAMES[block])
+    if engine == "flagembedding":
+        return ("train", "model", "data", "resources")
     derived = (keys for names, keys in _FOLLOWS[block] if re.fullmatch(names, argument))
-    return (*forms, *own, *(key for keys in derived for key in keys))
+    return (*forms, *own_keys(argument, block), *(key for keys in derived for key in keys))
+
+
+def _block(engine: str) -> str:
+    """The block of the job that speaks to the engine."""
+    return "deploy" if DESCRIBED[engine].kind == "serving" else "train"
 
 
 def _placed(known: Place, other: Place) -> Place:

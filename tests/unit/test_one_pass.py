@@ -127,7 +127,7 @@ def asked() -> Asked:
 
 def planned(folder: Path, document: dict[str, Any], asked: Asked | None = None) -> Plan:
     path = folder / "job.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    path.write_text(json.dumps(document, indent=1))
     return prepare(draft(path, environ=ENVIRON), environ=ENVIRON, anywhere=True, asked=asked)
 
 
@@ -221,7 +221,7 @@ def test_every_argument_that_a_key_changes_is_known_to_follow_from_it(
             _, *middle, last = name.split(".")
             (document["train"].get(middle[0], {}) if middle else document["train"]).pop(last, None)
         path = folder / "job.yaml"
-        path.write_text(yaml.safe_dump(document))
+        path.write_text(json.dumps(document, indent=1))
         found = look_up(draft(path, environ=ENVIRON).job, folder, environ=ENVIRON, asked=asked, anywhere=True)
         assert found.job.train is not None
         decided, _ = plan_train(found.job, found.job.train, found.facts, TEMPLATES)
@@ -275,3 +275,9 @@ def test_warnings_are_shown_beside_errors(folder: Path, asked: Asked) -> None:
     assert [(p.key, p.level) for p in caught.value.problems] == [
         ("model.template", "warning"), ("train.epochs", "error")
     ]  # fmt: skip
+
+
+def test_of_another_engine_only_native_arguments_are_known_by_their_key() -> None:
+    doubt = Doubt(frozenset({"train.epochs"}))
+    assert doubt.within(*sources("temperature", frozenset(), "flagembedding"))
+    assert not doubt.within(*sources("fp16", frozenset({"train.native.fp16"}), "flagembedding"))
