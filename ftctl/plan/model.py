@@ -19,6 +19,33 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class RetrievalPlan:
+    """An embedder or a reranker, decided. Lengths are in tokens; a reranker reads query and passage at once.
+
+    `temperature`, `pooling` and `normalize` are None for a reranker; the instructions stand in front of
+    every query and every passage, None: nothing does.
+    """
+
+    variant: str  # FlagEmbedding's class of model, such as encoder-only-base
+    method: str  # full | lora
+    train_group_size: int
+    query_max_length: int
+    passage_max_length: int
+    temperature: float | None
+    pooling: str | None  # cls | mean | last_token
+    normalize: bool | None
+    query_instruction: str | None
+    passage_instruction: str | None
+    negatives_across_devices: bool
+    distillation: bool
+
+    @property
+    def encoder(self) -> bool:
+        """Whether the model is encoder-only."""
+        return self.variant.startswith("encoder")
+
+
+@dataclass(frozen=True)
 class TrainPlan:
     """Training, decided. `devices` are GPU indices (empty: the CPU); lengths in tokens."""
 
@@ -33,6 +60,7 @@ class TrainPlan:
     template: str | None  # None: the model's own chat template
     steps_per_epoch: int | None
     gradient_checkpointing: bool = False
+    retrieval: RetrievalPlan | None = None  # of an embedder or a reranker
 
 
 @dataclass(frozen=True)
@@ -74,6 +102,13 @@ class Plan:
     choices: tuple[Choice, ...]
     warnings: tuple[Problem, ...] = ()  # what is odd and is not refused
     silenced: tuple[Problem, ...] = ()  # what the engine's rules would say, were they not silenced
+
+    @property
+    def method(self) -> str | None:
+        """How the weights are trained: full, freeze or lora; None where nothing is."""
+        if self.train is not None and self.train.retrieval is not None:
+            return self.train.retrieval.method
+        return self.job.train.method if self.job.train is not None else None
 
     @property
     def merge(self) -> bool:

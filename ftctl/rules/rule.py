@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ftctl.rules.condition import Condition
@@ -55,3 +55,8 @@ TWO = Place(world_size=2)
 def example(rule: Rule, change: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The small valid job `base` with one of the rule's examples in it."""
     return {key: value for key, value in {**base, **change}.items() if value != DROP}
+
+
+def for_command(command: str, groups: Mapping[str, tuple[Rule, ...]]) -> Mapping[str, tuple[Rule, ...]]:
+    """The groups with every rule about that command: an engine with one command need not repeat it."""
+    return {name: tuple(replace(rule, command=command) for rule in rules) for name, rules in groups.items()}

@@ -8,7 +8,11 @@ from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 
 # The module below ftctl.rules that holds the engine's BOOK.
-BOOKS = {"llamafactory": "llamafactory.table", "flagembedding": "flagembedding.table"}
+BOOKS = {
+    "llamafactory": "llamafactory.table",
+    "flagembedding": "flagembedding.table",
+    "vllm": "vllm.table",
+}
 
 
 def book(engine: str) -> Book | None:

@@ -20,7 +20,7 @@ from ftctl.engines.locate import locate
 from ftctl.engines.table import find
 from ftctl.facts.model import EngineFacts
 from ftctl.job.shape import Schema, types
-from ftctl.servers.vllm import _words
+from ftctl.servers.vllm import words
 
 pytestmark = pytest.mark.engine
 
@@ -87,7 +87,7 @@ def test_what_the_schema_says_the_servers_own_parser_says_too(name: str, head: l
         if key in SPECIAL or "x-ftctl-positional" in argument:
             continue
         flag = key.replace("_", "-")
-        taken += [(*head, *_words(flag, value)) for value in samples(argument)]
+        taken += [(*head, *words(flag, value)) for value in samples(argument)]
         refused += [(*head, f"--{flag}={value}") for value in wrong(argument)]
     assert min(len(taken), len(refused)) > 50
     said = ask_parser(name, engine.python, [*taken, *refused])
