@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 from ftctl.rules.table import all_rules, books
 
@@ -36,16 +37,29 @@ def reference() -> str:
         for group, rules in book.groups.items():
             lines += [f"### {group}\n", "| rule | wrong when | because | way out | source | found by |",
                       "|---|---|---|---|---|---|"]  # fmt: skip
-            lines += [*map(_row, rules), ""]
+            lines += [*(_row(rule, book) for rule in rules), ""]
     return "\n".join(lines)
 
 
-def _row(rule: Rule) -> str:
+def _row(rule: Rule, book: Book) -> str:
     mark = "**" if rule.severity == "error" else "*"
     because = f"`{rule.about[0]}` {rule.message}" if rule.each is None else f"it {rule.message}"
-    cells = (f"{mark}{rule.name}{mark}", rule.broken.says, _named(because), _named(rule.remedy),
-             f"`{rule.source}`", rule.proof)  # fmt: skip
+    wrong = _where(rule, book) + rule.broken.says
+    cells = (f"{mark}{rule.name}{mark}", wrong, _named(because), _named(rule.remedy), f"`{rule.source}`",
+             rule.proof)  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _where(rule: Rule, book: Book) -> str:
+    """The programs of a rule that holds for several but not for all, a whole family as one."""
+    held = {command for command in book.bases if rule.speaks_of(command)}
+    if held == set(book.bases) or not any(one.also for one in book.rules):
+        return ""
+    said: list[str] = []
+    for family in sorted({command.partition(".")[0] for command in held}):
+        members = {command for command in book.bases if command.startswith(f"{family}.")}
+        said += [f"{family}.*"] if members <= held else sorted(members & held)
+    return f"{', '.join(f'`{program}`' for program in said)}: "
 
 
 def _named(text: str) -> str:

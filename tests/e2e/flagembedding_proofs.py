@@ -23,7 +23,7 @@ Parse = Callable[[str, dict[str, Any]], Any]
 
 
 def make_models() -> None:
-    """`encoder`, `decoder` and `rows.jsonl` in the working folder: one layer, 60 words, nine rows."""
+    """`encoder`, `decoder`, `adapter` and `rows.jsonl` here: one layer, 60 words, nine rows."""
     import torch
     from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
@@ -33,6 +33,8 @@ def make_models() -> None:
              "max_position_embeddings": 2048, "vocab_size": len(WORDS) + 6}  # fmt: skip
     BertModel(BertConfig(**shape)).save_pretrained("encoder")
     LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained("decoder")
+    Path("adapter/embedding").mkdir(parents=True)  # as the program writes it beside an adapter
+    torch.save(torch.nn.Embedding(len(WORDS) + 6, SIZE), "adapter/embedding/emb.pth")
     tokenizer(encoder=True).save_pretrained("encoder")
     tokenizer(encoder=False).save_pretrained("decoder")
     rows = [
