@@ -7,7 +7,7 @@ from typing import Any
 
 from ftctl.importing.draft import Draft, names
 from ftctl.importing.llamafactory_data import data
-from ftctl.importing.llamafactory_names import DEFAULTS
+from ftctl.importing.llamafactory_names import defaults
 from ftctl.importing.llamafactory_saving import evaluation, saving
 from ftctl.importing.places import model
 from ftctl.importing.source import Around
@@ -101,7 +101,7 @@ def _fields(draft: Draft, rest: Rest, around: Around) -> None:
         if argument in rest and draft.put(key, rest[argument], argument):
             del rest[argument]
         elif argument in OTHER_DEFAULTS and argument not in rest:
-            draft.set(key, DEFAULTS[argument], f"{argument}: LLaMA-Factory's default")
+            draft.set(key, defaults()[argument], f"{argument}: LLaMA-Factory's default")
 
 
 def _length(draft: Draft, rest: Rest, around: Around) -> None:
@@ -156,7 +156,7 @@ def _block(draft: Draft, rest: Rest, block: str, fields: Mapping[str, str]) -> N
 
 def _batch(draft: Draft, rest: Rest, around: Around) -> None:
     """The global batch: the original says it for one device."""
-    micro = rest.get("per_device_train_batch_size", DEFAULTS["per_device_train_batch_size"])
+    micro = rest.get("per_device_train_batch_size", defaults()["per_device_train_batch_size"])
     steps = rest.get("gradient_accumulation_steps", 1)
     if not all(isinstance(number, int) and number > 0 for number in (micro, steps)):
         return

@@ -55,8 +55,7 @@ def test_a_rule_that_does_not_exist_cannot_be_silenced(ftctl: Cli, folder: Path)
     (folder / "job.yaml").write_text(JOB + "silence: [rslora-need-lora]\n")
     said = ftctl("validate", "job.yaml", code=2)
     assert said.err.splitlines()[0] == (
-        "job.yaml:6:11: silence[0]: rslora-need-lora is no rule of an engine; "
-        "did you mean rslora-needs-lora?"
+        "job.yaml:6:11: silence[0]: rslora-need-lora is no rule of an engine; did you mean rslora-needs-lora?"
     )
 
 
