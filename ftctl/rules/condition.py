@@ -125,4 +125,3 @@ EVALUATES = fact(
         or setting.get("eval_strategy") not in ("no", None)
     ),
 )
-EXPORTS = fact("export", lambda setting: setting.command == "export")

@@ -23,8 +23,9 @@ silence: [template-literal]
 ```
 
 The last column says who finds it without ftctl. **parser**: the engine's parser, after 10 to 40 seconds of
-imports; a test proves that it does. **later**: the engine, while it loads the model or trains. **silent**:
-nobody. **gpu**: the engine, on a machine with a GPU or without one.
+imports; a test proves that it does. **later, proved**: the engine, while it loads the model or trains; a test
+runs that too. **later, not proved here**: the proof needs what is named. **silent**: nobody. **gpu**: the
+engine, on a machine with a GPU or without one.
 """
 
 
@@ -44,8 +45,14 @@ def _row(rule: Rule) -> str:
     mark = "**" if rule.severity == "error" else "*"
     because = f"`{rule.about[0]}` {rule.message}" if rule.each is None else f"it {rule.message}"
     cells = (f"{mark}{rule.name}{mark}", rule.broken.says, _named(because), _named(rule.remedy),
-             f"`{rule.source}`", rule.proof)  # fmt: skip
+             f"`{rule.source}`", _found_by(rule))  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _found_by(rule: Rule) -> str:
+    if rule.proof != "later":
+        return rule.proof
+    return f"later, not proved here: needs {rule.unproved}" if rule.unproved else "later, proved"
 
 
 def _named(text: str) -> str:

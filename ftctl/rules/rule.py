@@ -25,7 +25,8 @@ class Rule:
     `{argument}` in a text becomes the job's own key for it. `refused` and `allowed` are added to a small
     valid training: the smallest change that breaks the rule, and the nearest that keeps it; DROP takes an
     argument away. `place` is where the examples are tried, `command` the engine's command. With `each`, every
-    argument of `about` is asked by itself and told by itself.
+    argument of `about` is asked by itself and told by itself. `unproved` says what the proof of a `later`
+    rule would need that the tests do not have.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Rule:
     place: Place = field(default_factory=Place)
     command: str = "train"
     each: Callable[[str], Condition] | None = None
+    unproved: str = ""
 
 
 DROP = "…"
