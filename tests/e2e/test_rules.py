@@ -21,6 +21,7 @@ pytestmark = pytest.mark.engine
 RULES = BOOK.rules
 # Frames of the engine itself: a rule's source is the innermost of them.
 OWN = re.compile(r"/llamafactory/|/transformers/(?:trainer|integrations/)")
+TABLES = ("numbers", "words")
 DRIVER = Path(__file__).with_name("try_rules.py")
 
 
@@ -43,12 +44,19 @@ def _examples(rule: Rule) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _table(name: str) -> dict[str, Any]:
+    """A training on a CSV file that the driver writes."""
+    arguments = {**BOOK.bases["train"], "dataset": name}
+    return {"id": name, "rule": "", "arguments": arguments, "world_size": 1, "packages": [],
+            "output": "", "runs": True}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def tried(llamafactory_python: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     """One process of the engine's interpreter, which imports the engine once."""
     done = subprocess.run(
         [llamafactory_python, "-B", DRIVER, tiny_model],
-        input=json.dumps([one for rule in RULES for one in _examples(rule)]),
+        input=json.dumps([*(one for rule in RULES for one in _examples(rule)), *map(_table, TABLES)]),
         cwd=tmp_path_factory.mktemp("rules"),
         env={"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "LLAMAFACTORY_VERBOSITY": "ERROR",
              "HF_HOME": "home"},
@@ -101,6 +109,12 @@ def test_the_engine_refuses_the_others_later_and_there(tried: Tried, rule: Rule)
     file, _, function = rule.source.partition(":")
     own = [frame for frame in run["passed"] if OWN.search(frame) and not frame.endswith(":check_version")]
     assert re.search(rf"(?:^|/){re.escape(file)}:{function}$", own[-1]), (run["message"], own)
+
+
+def test_a_csv_column_of_numbers_fails_in_the_engine_and_one_with_a_word_does_not(tried: Tried) -> None:
+    """What `ftctl data check` and `validate` refuse before it."""
+    assert tried.answers["numbers"]["run"]["error"]
+    assert not tried.answers["words"]["run"]["error"]
 
 
 def test_what_is_proved_by_no_test_says_what_that_needs() -> None:

@@ -103,14 +103,18 @@ def main() -> None:
 
 
 def around(model: Path) -> None:
-    """What the examples name: the models `base` and `judge`, and the data `one` and `two`."""
+    """What the examples name: the models `base` and `judge`, and the data."""
     for name in ("base", "judge"):
         Path(name).symlink_to(model)
     Path("data").mkdir()
     for name in ("one", "two"):
         rows = [{"instruction": f"{name} {number}", "input": "", "output": "yes"} for number in range(12)]
         Path("data", f"{name}.json").write_text(json.dumps(rows))
+    # What `facts/oddities.py` refuses: a CSV file with a column of numbers, and its fellow of words.
+    Path("data", "numbers.csv").write_text("instruction,input,output\n1,,yes\n2,,no\n")
+    Path("data", "words.csv").write_text("instruction,input,output\none,,yes\n2,,no\n")
     info = {name: {"file_name": f"{name}.json"} for name in ("one", "two")}
+    info |= {name: {"file_name": f"{name}.csv"} for name in ("numbers", "words")}
     Path("data", "dataset_info.json").write_text(json.dumps(info))
 
 
