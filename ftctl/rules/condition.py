@@ -142,4 +142,3 @@ EVALUATES = fact(
         or setting.get("eval_strategy") not in ("no", None)
     ),
 )
-EXPORTS = fact("export", lambda setting: setting.command == "export")

@@ -24,8 +24,9 @@ silence: [template-literal]
 ```
 
 The last column says who finds it without ftctl. **parser**: the engine's parser, after 10 to 40 seconds of
-imports; a test proves that it does. **later**: the engine, while it loads the model or trains. **silent**:
-nobody. **gpu**: the engine, on a machine with a GPU or without one.
+imports; a test proves that it does. **later, proved**: the engine, while it loads the model or trains; a test
+runs that too. **later, not proved here**: the proof needs what is named. **silent**: nobody. **gpu**: the
+engine, on a machine with a GPU or without one.
 """
 
 
@@ -46,7 +47,7 @@ def _row(rule: Rule, book: Book) -> str:
     because = f"`{rule.about[0]}` {rule.message}" if rule.each is None else f"it {rule.message}"
     wrong = _where(rule, book) + rule.broken.says
     cells = (f"{mark}{rule.name}{mark}", wrong, _named(because), _named(rule.remedy), f"`{rule.source}`",
-             rule.proof)  # fmt: skip
+             _found_by(rule))  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -60,6 +61,12 @@ def _where(rule: Rule, book: Book) -> str:
         members = {command for command in book.bases if command.startswith(f"{family}.")}
         said += [f"{family}.*"] if members <= held else sorted(members & held)
     return f"{', '.join(f'`{program}`' for program in said)}: "
+
+
+def _found_by(rule: Rule) -> str:
+    if rule.proof != "later":
+        return rule.proof
+    return f"later, not proved here: needs {rule.unproved}" if rule.unproved else "later, proved"
 
 
 def _named(text: str) -> str:

@@ -26,6 +26,7 @@ class Rule:
     valid training: the smallest change that breaks the rule, and the nearest that keeps it; DROP takes an
     argument away. `place` is where the examples are tried, `command` the engine's command. `also` are further
     commands that the rule holds for. With `each`, every argument of `about` is asked and told by itself.
+    `unproved` says what the proof of a `later` rule would need that the tests do not have.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Rule:
     command: str = "train"
     each: Callable[[str], Condition] | None = None
     also: tuple[str, ...] = ()
+    unproved: str = ""
 
     def speaks_of(self, command: str) -> bool:
         """Whether the rule is one of that command."""

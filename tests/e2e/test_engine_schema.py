@@ -23,6 +23,7 @@ from ftctl.job.shape import Schema, types
 from ftctl.servers.vllm import words
 
 pytestmark = pytest.mark.engine
+INSIDE = Path(__file__).parents[2] / "ftctl" / "inside"
 
 
 def regenerated(name: str, engine: EngineFacts) -> str:
@@ -35,6 +36,14 @@ def test_a_schema_is_what_its_installed_engine_says(name: str) -> None:
     if not engine.installed:
         pytest.skip(f"{name} is not installed: `ftctl engines install {name}` takes gigabytes")
     assert regenerated(name, engine) == schema_path(name).read_text(encoding="utf-8")
+
+
+def test_the_model_types_are_those_of_its_transformers(llamafactory_python: Path) -> None:
+    maker = INSIDE / "list_model_types.py"
+    done = subprocess.run(
+        [llamafactory_python, maker], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == (INSIDE.parent / "trainers" / "model_types.py").read_text(encoding="utf-8")
 
 
 def test_the_schema_of_llamafactory_is_what_it_says(llamafactory_python: Path) -> None:
