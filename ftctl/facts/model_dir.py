@@ -12,6 +12,7 @@ from ftctl.artifacts.safetensors import BrokenWeights, Tensor
 from ftctl.artifacts.weights import read_json, read_weights
 from ftctl.errors import UsageError
 from ftctl.facts.model import ModelFacts
+from ftctl.facts.retrieval_model import retrieval_facts
 from ftctl.plan.kv_cache import kv_token_values
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ def _facts(path: Path) -> ModelFacts:
         kv_token_values=kv_token_values(config),
         own_code=bool(config.get("auto_map")),
         modules=matrices(tensors),
+        retrieval=retrieval_facts(path, config),
     )
 
 
