@@ -110,7 +110,7 @@ def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) ->
 def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
     """The plan with its deployment: what is trained is served with the base model's shape."""
     job, server = plan.job, plan.facts.server
-    adapter = deploy.adapter if job.train is not None and job.train.method == "lora" else "none"
+    adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
         serve, choices = plan_serve(
             deploy,

@@ -64,7 +64,7 @@ def headline(plan: Plan) -> str:
     place = f"GPU {','.join(map(str, train.devices))}" if train.devices else "the CPU"
     rows = sum(fact.rows for fact in plan.facts.train_data)
     return (
-        f"{job.name}: {job.train.task} {job.train.method} of {job.model.path} on {rows} rows, "
+        f"{job.name}: {job.train.task} {plan.method} of {job.model.path} on {rows} rows, "
         f"{train.engine} on {place}, batch {train.batch_size}, {train.precision}"
     )
 

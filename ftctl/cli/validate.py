@@ -131,7 +131,9 @@ def _summary(job: Job) -> str:
     words = [job.model.path]
     if job.train is not None:
         bits = [f"{job.train.quantization.bits}-bit"] if job.train.quantization else []
-        words = [job.train.task, job.train.method, *bits, *words]
+        # The method of an embedder follows from its model, unless it is written.
+        known = job.train.trainer != "flagembedding" or "train.method" in job.written
+        words = [job.train.task, *([job.train.method] if known else []), *bits, *words]
     if job.deploy is not None:
         engine = "" if job.deploy.engine == "auto" else f" by {job.deploy.engine}"
         words.append(f"{'then ' if job.train else ''}served{engine}")

@@ -13,7 +13,7 @@ from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Survey, Watch, survey
 from ftctl.facts.model import DatasetFacts
 from ftctl.facts.oddities import overlap
-from ftctl.job.model import Dataset, Job, problem_at
+from ftctl.job.model import RETRIEVAL, Dataset, Job, problem_at
 
 QUICK = 4_000_000  # bytes of a tokenizer.json that loads in a tenth of a second
 
@@ -63,14 +63,21 @@ def _facts(looked: Looked) -> tuple[DatasetFacts, ...]:
 def _measured(job: Job, quick: bool) -> int | None:
     """The length that rows are held against; None where no tokenizer can count, or not quickly."""
     file = Path(job.model.path) / "tokenizer.json"
-    if job.train is None or not job.model.local or job.train.packing is not None or not file.is_file():
+    train = job.train
+    if train is None or train.task in RETRIEVAL or train.packing is not None:
         return None
-    return None if quick and file.stat().st_size > QUICK else job.train.max_length
+    if not job.model.local or not file.is_file():
+        return None
+    return None if quick and file.stat().st_size > QUICK else train.max_length
 
 
 def _read(
     dataset: Dataset, *, task: str | None, length: int | None, watch: Watch | None
 ) -> tuple[Survey, Suspects | None]:
+    if task in RETRIEVAL:
+        from ftctl.facts.retrieval_rows import survey_retrieval  # other tasks do without it
+
+        return survey_retrieval(dataset, watch=watch), None
     if length is None:
         return survey(dataset, task, watch=watch), None
     suspects = Suspects(length)

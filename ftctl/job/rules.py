@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftctl.job.native import conflicts
-from ftctl.job.node import Path, lookup
-
-Said = tuple[str, str]
-Broken = Iterator[tuple[Path, Said]]
-
-
-@dataclass(frozen=True)
-class View:
-    """A document without the values that are known to be wrong: no rule speaks about those again."""
-
-    document: Mapping[str, Any]
-    bad: tuple[Path, ...]
-
-    def get(self, key: str) -> Any:
-        """The value of a dotted key; None where it is not set or is wrong."""
-        path = tuple(key.split("."))
-        if any(path[: len(wrong)] == wrong for wrong in self.bad):
-            return None
-        return lookup(self.document, path)
-
-    def has(self, key: str) -> bool:
-        """Whether the key is written at all, right or wrong."""
-        return lookup(self.document, key.split(".")) is not None
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A named rule: what it asks for, and the function that finds where it is broken."""
-
-    name: str
-    says: str
-    find: Callable[[View], Broken]
+from ftctl.job.node import Path
+from ftctl.job.retrieval_rules import RETRIEVAL_RULES
+from ftctl.job.view import Broken, Rule, Said, View
 
 
 def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[str, Path, Said]]:
@@ -197,6 +167,7 @@ RULES: tuple[Rule, ...] = (
     Rule("weights", "Weights need `data.mix: interleave_…` and stand on every file or on none.", _weights),
     Rule("batch", "`train.batch_size` is a multiple of `train.micro_batch_size`.", _batch),
     Rule("cpu", "With `resources.gpus: 0` nothing is asked for that needs a GPU.", _cpu),
+    *RETRIEVAL_RULES,
     Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
     Rule("silence", "`silence` names rules that there are.", _silence),

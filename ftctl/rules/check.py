@@ -97,15 +97,17 @@ def _told(job: Job, text: str) -> str:
 
 def key_of(job: Job, argument: str) -> str:
     """The job's key for an engine's argument: the one that is written, or else the job's own for it."""
-    return _written(job, argument) or next(iter(_own(argument)), f"train.native.{argument}")
+    return _written(job, argument) or next(iter(_own(job, argument)), f"train.native.{argument}")
 
 
 def _written(job: Job, argument: str) -> str | None:
-    keys = (f"train.native.{argument}", *_own(argument))
+    keys = (f"train.native.{argument}", *_own(job, argument))
     return next((key for key in keys if key in job.written), None)
 
 
-def _own(argument: str) -> tuple[str, ...]:
+def _own(job: Job, argument: str) -> tuple[str, ...]:
     """The job's own keys for an engine's argument."""
-    owned = OWNED["train"].get(argument)
-    return (owned,) if owned else SAME["train"].get(argument, ())
+    other = job.train is not None and job.train.trainer in OWNED
+    names = job.train.trainer if job.train is not None and other else "train"
+    owned = OWNED[names].get(argument)
+    return (owned,) if owned else SAME[names].get(argument, ())

@@ -107,10 +107,13 @@ def test_what_is_known_of_an_argument(engine: str, key: str, has: dict[str, Any]
     assert argument["description"]
 
 
-@pytest.mark.parametrize(("block", "engine"), [("train", "llamafactory"), ("deploy", "vllm")])
+@pytest.mark.parametrize(
+    ("block", "engine"), [("train", "llamafactory"), ("flagembedding", "flagembedding"), ("deploy", "vllm")]
+)
 def test_the_tables_of_native_arguments_name_what_the_engine_has(block: str, engine: str) -> None:
     """But for names of other versions, kept so that a mistake is explained."""
     gone = {"overwrite_output_dir", "no_cuda", "save_safetensors", "use_modelscope_hub", "api_key", "model"}
+    gone |= {"warmup_ratio"} if engine == "flagembedding" else set()
     named = {*OWNED[block], *SAME[block]} - gone
     assert named - set(schema_of(engine)["properties"]) == set()
 
@@ -288,6 +291,11 @@ def test_whole_numbers_become_integers() -> None:
         ({"train": {"engine": "auto", "task": "sft"}}, "train", ("llamafactory", "train")),
         ({"train": {"task": "embedding"}}, "train", ("flagembedding", "embedder")),
         ({"train": {"engine": "flagembedding", "task": "reranker"}}, "train", ("flagembedding", "reranker")),
+        (
+            {"train": {"task": "reranker", "variant": "decoder-only-layerwise"}},
+            "train",
+            ("flagembedding", "reranker.decoder_only.layerwise"),
+        ),
         ({"train": {"engine": "dummy"}}, "train", ("dummy", "")),
         ({"deploy": {"engine": "auto"}}, "deploy", ("vllm", "serve")),
         ({"deploy": {"engine": "lmdeploy"}}, "deploy", ("lmdeploy", "api_server")),
