@@ -1,5 +1,6 @@
 """Put right in a trainer of FlagEmbedding what release 1.4.2 does wrong on transformers 5.23.0."""
 
+import json
 import math
 import pathlib
 import random
@@ -145,12 +146,30 @@ def watch(trainer: Any) -> None:
     trainer.add_callback(Watch(trainer.model, trainer.train_dataset))
 
 
+def mend_merged(folder: pathlib.Path) -> None:
+    """Write the true size of the embedding into the configuration of a merged model.
+
+    The icl program writes the tokenizer's length there. Where the model has more rows, as Qwen has, the
+    folder cannot be loaded again.
+    """
+    file = folder / "config.json"
+    if not file.exists():
+        return
+    config = json.loads(file.read_text(encoding="utf-8"))
+    for shard in folder.glob("*.safetensors"):
+        with safe_open(shard, framework="pt") as weights:
+            for name in weights.keys():  # noqa: SIM118 - not a mapping
+                if name.endswith("embed_tokens.weight"):
+                    config["vocab_size"] = weights.get_slice(name).get_shape()[0]
+    file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
 def require_number(what: str, value: float, step: int) -> None:
     """Raise FloatingPointError where `value` is NaN or infinite."""
     if not math.isfinite(value):
         raise FloatingPointError(
-            f"the {what} is {value} at step {step}: the training has diverged; its temperature or its learning "
-            "rate is out of range, or its data holds what the model cannot read"
+            f"the {what} is {value} at step {step}: the training has diverged; its temperature or its "
+            "learning rate is out of range, or its data holds what the model cannot read"
         )
 
 
@@ -161,7 +180,8 @@ def require_finite(folder: pathlib.Path) -> None:
         raise FileNotFoundError(f"the training has ended and left no weights in {folder}")
     for file in sorted(files):
         with safe_open(file, framework="pt") as weights:
-            lost = [name for name in weights.keys() if not weights.get_tensor(name).isfinite().all()]  # noqa: SIM118
+            names = weights.keys()
+            lost = [name for name in names if not weights.get_tensor(name).isfinite().all()]
         if lost:
             raise FloatingPointError(f"{file}: {len(lost)} tensors hold NaN or infinity, {lost[0]} the first")
     for name in HEADS:

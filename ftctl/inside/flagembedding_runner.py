@@ -18,6 +18,7 @@ import torch
 import yaml
 from flagembedding_mends import (  # type: ignore[import-not-found] # beside this file
     hide_token,
+    mend_merged,
     mended,
     require_finite,
     watch,
@@ -73,7 +74,7 @@ def require_connection(training: Any) -> None:
     if training.world_size != started:
         raise ConnectionError(
             f"torchrun started {started} processes, but they are not connected (world size "
-            f"{training.world_size}), so that each would train a copy of its own; on the CPU set use_cpu: true"
+            f"{training.world_size}), so that each would train a copy of its own; on the CPU set use_cpu"
         )
 
 
@@ -93,7 +94,9 @@ def main() -> None:
     try:
         runner.run()
         if training.process_index == 0:
-            require_finite(pathlib.Path(training.output_dir))
+            output = pathlib.Path(training.output_dir)
+            mend_merged(output / "merged_model")
+            require_finite(output)
     except Stopped:
         pass
     if torch.distributed.is_initialized():

@@ -2,7 +2,8 @@
 
 Run by FlagEmbedding's interpreter:
 
-    PYTHON make_tiny_retrieval.py KIND OUT_DIR --text FILE [FILE ...] [--seed 0] [--hidden 128] [--layers 2]
+    PYTHON make_tiny_retrieval.py KIND OUT_DIR --text FILE [FILE ...] [--seed 0] [--hidden 128]
+                                  [--layers 2] [--dropout 0.1]
 
 KIND is encoder (BERT), m3 (XLM-RoBERTa and m3's two heads), cross-encoder (BERT with one label),
 decoder (Qwen3; embedder or reranker) or layerwise (MiniCPM as FlagEmbedding models it).
@@ -37,7 +38,7 @@ VOCABULARY = 1024
 def wordpiece(corpus: list[str]) -> Any:
     """A BERT tokenizer."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106 - a token
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False)
@@ -67,10 +68,9 @@ def roberta_tokenizer(corpus: list[str]) -> Any:
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        cls_token="<s>",
-        sep_token="</s>",
         model_max_length=POSITIONS,
         **special,
+        **{"cls_token": "<s>", "sep_token": "</s>"},
     )
 
 
@@ -95,20 +95,25 @@ def sizes(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def encoder_sizes(options: argparse.Namespace) -> dict[str, Any]:
+    dropout = {"hidden_dropout_prob": options.dropout, "attention_probs_dropout_prob": options.dropout}
+    return {**sizes(options), **dropout}
+
+
 def encoder(corpus: list[str], options: argparse.Namespace) -> tuple[Any, Any]:
-    config = BertConfig(**sizes(options), max_position_embeddings=POSITIONS)
+    config = BertConfig(**encoder_sizes(options), max_position_embeddings=POSITIONS)
     return wordpiece(corpus), BertModel(config)
 
 
 def cross_encoder(corpus: list[str], options: argparse.Namespace) -> tuple[Any, Any]:
-    config = BertConfig(**sizes(options), max_position_embeddings=POSITIONS, num_labels=1)
+    config = BertConfig(**encoder_sizes(options), max_position_embeddings=POSITIONS, num_labels=1)
     return wordpiece(corpus), BertForSequenceClassification(config)
 
 
 def m3(corpus: list[str], options: argparse.Namespace) -> tuple[Any, Any]:
     """XLM-RoBERTa; its first position is 2, so that its table is two longer than its texts."""
     config = XLMRobertaConfig(
-        **sizes(options),
+        **encoder_sizes(options),
         max_position_embeddings=POSITIONS + 2,
         type_vocab_size=1,
         layer_norm_eps=1e-5,
@@ -181,6 +186,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hidden", type=int, default=128, help="a multiple of 32")
     parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--dropout", type=float, default=0.1, help="of the encoders")
     options = parser.parse_args()
     if options.hidden % 32:
         parser.error("--hidden must be a multiple of 32: heads are 32 wide")
