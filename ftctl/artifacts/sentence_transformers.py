@@ -34,8 +34,9 @@ def embedder_files(plan: RetrievalPlan, width: int) -> dict[str, str]:
     if plan.pooling not in SWITCHES:
         raise ValueError(f"no pooling of sentence-transformers is called {plan.pooling}")
     modules = [("", f"{CLASSES}.Transformer"), (POOLING_FOLDER, f"{CLASSES}.Pooling")]
+    length = max(plan.query_max_length, plan.passage_max_length)
     files = {
-        LENGTH: _text({"max_seq_length": plan.passage_max_length, "do_lower_case": False}),
+        LENGTH: _text({"max_seq_length": length, "do_lower_case": False}),
         f"{POOLING_FOLDER}/config.json": _text(_pooling(plan.pooling, width)),
         PROMPTS: _text(_prompts(plan, "SentenceTransformer")),
     }

@@ -89,7 +89,7 @@ def check_parity(deployment: Deployment, plan: ServePlan, key: str, log: Path) -
     """
     if plan.kind == "generate":
         return None
-    reference = _reference(deployment.run)
+    reference = _reference(deployment)
     if reference is None:
         return Parity(note="no reference: parity not checked")
     if plan.kind == "score":
@@ -97,9 +97,11 @@ def check_parity(deployment: Deployment, plan: ServePlan, key: str, log: Path) -
     return _vectors(deployment, plan, key, reference, log)
 
 
-def _reference(run: str | None) -> dict[str, Any] | None:
-    file = Path(run or "") / REFERENCE
-    if run is None or not file.is_file():
+def _reference(deployment: Deployment) -> dict[str, Any] | None:
+    """The reference of the run, or one that lies in the model's folder; None where there is neither."""
+    folders = [Path(folder) for folder in (deployment.run, deployment.artifact) if folder]
+    file = next((folder / REFERENCE for folder in folders if (folder / REFERENCE).is_file()), None)
+    if file is None:
         return None
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
