@@ -31,7 +31,9 @@ def make(root: Path, text: str) -> None:
 
 
 def ask(root: Path) -> None:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import (  # type: ignore[import-not-found] # the engine has it
+        SentenceTransformer,
+    )
 
     others = {}
     for file in sorted(root.glob("*.ask.json")):

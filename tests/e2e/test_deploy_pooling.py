@@ -44,14 +44,14 @@ PLANS = {
     "encoder": PLAN,
     "decoder": RetrievalPlan(
         "decoder-only-base", "lora", 4, 64, 128, 0.02, "last_token", True, INSTRUCTION, None, False, False
-    ),  # fmt: skip
+    ),
     "scorer": RetrievalPlan(
         "decoder-only-base", "lora", 4, 64, 128, None, None, None, None, None, False, False
     ),
     "cross-encoder": RetrievalPlan(
         "encoder-only-base", "full", 4, 64, 128, None, None, None, None, None, False, False
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
