@@ -135,6 +135,7 @@ def _served(
             adapter=adapter,
             variant=None if server is None else server.variant,
             trust_remote_code=job.model.trust_remote_code,
+            trained=None if plan.train is None else plan.train.retrieval,
         )
     except UsageError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))

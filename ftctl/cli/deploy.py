@@ -54,7 +54,7 @@ def deploy(
     ftctl deploy job.yaml --json
     """
     import os
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from ftctl.deployments.checks import check_deploy, chosen_port
     from ftctl.deployments.start import start
@@ -82,6 +82,11 @@ def deploy(
         "key_file": f"{deployment.folder}/key",
         "log": f"{deployment.folder}/server.log",
         "pid": deployment.process.pid,
+        "kind": deployment.kind,
+        "query_prompt": deployment.query_prompt,
+        "query_suffix": deployment.query_suffix,
+        "passage_prompt": deployment.passage_prompt,
+        "parity": None if deployment.parity is None else asdict(deployment.parity),
     }
     from ftctl.deployments.store import describe
 

@@ -43,6 +43,7 @@ class RetrievalFacts:
     normalize: bool | None = None
     query_prompt: str | None = None
     passage_prompt: str | None = None
+    query_suffix: str | None = None  # what ends every query, as in-context learners want it
     length: int | None = None
     positions: int | None = None
     labels: int | None = None

@@ -34,6 +34,7 @@ def retrieval_facts(path: Path, config: Mapping[str, Any]) -> RetrievalFacts:
         normalize="Normalize" in modules if modules else None,
         query_prompt=_prompt(prompts, "query"),
         passage_prompt=_prompt(prompts, "passage") or _prompt(prompts, "document"),
+        query_suffix=_prompt(prompts, "query_suffix"),
         length=_count(_json(path / "sentence_bert_config.json").get("max_seq_length")),
         positions=_positions(config),
         labels=len(labels) if isinstance(labels, dict) else _count(config.get("num_labels")),

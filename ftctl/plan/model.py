@@ -68,7 +68,8 @@ class ServePlan:
     """Serving, decided: the engine, the API's model name, what is served and on which devices.
 
     `gpu_memory_share` is of the whole GPU; `kv_cache_memory` is in bytes; None leaves it to the engine.
-    `chat_template` is a jinja file that is used in place of the model's own.
+    `chat_template` is a jinja file that is used in place of the model's own. `kind` is generate, embed or
+    score; what follows it is an embedder's or a reranker's (see plan/serve_kind.py).
     """
 
     engine: str
@@ -86,6 +87,15 @@ class ServePlan:
     threads: int | None = None  # on the CPU; None: every core
     trust_remote_code: bool = False
     chat_template: str | None = None
+    kind: str = "generate"
+    pooling: str | None = None  # cls | mean | last_token
+    normalize: bool | None = None
+    head: str | None = None  # where a score comes from: label | yes
+    yes: str = "Yes"  # the token whose logit is the score
+    query_prompt: str | None = None
+    query_suffix: str | None = None
+    passage_prompt: str | None = None
+    architecture: str | None = None  # of the model that is served; None: not known
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import vllm_faults
 from ftctl.servers.native import nested
+from ftctl.servers.vllm_pooling import pooling_flags
 
 TITLE = "vLLM"
 FAULTS = vllm_faults.FAULTS
@@ -61,7 +62,9 @@ def render(
             raise UsageError(f"deploy.native.{key} cannot be set: {RESERVED[key]}")
     attach = plan.adapter == "attach"
     weights = str(artifact.base) if attach else str(artifact.path)
-    flags = {**_flags(plan, deploy), **(_adapter(plan.name, artifact) if attach else {}), **native}
+    adapter = _adapter(plan.name, artifact) if attach else {}
+    derived = {**_flags(plan, deploy), **adapter, **pooling_flags(plan)}
+    flags = {**derived, **{key: _over(derived.get(key), value) for key, value in native.items()}}
     # ftctl's own come last: argparse keeps the last value, and the last middleware is the outermost.
     fixed: Flags = {
         "model": weights,
@@ -109,6 +112,13 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
         "disable-fastapi-docs": True,
         "disable-access-log-for-endpoints": "/health",
     }
+
+
+def _over(derived: Any, native: Any) -> Any:
+    """A native value over a derived one; of two mappings each key of the native one."""
+    if isinstance(derived, Mapping) and isinstance(native, Mapping):
+        return {**derived, **native}
+    return native
 
 
 def _more_than_one(count: int) -> int | None:
