@@ -81,13 +81,12 @@ def results(plan: Plan) -> Mapping[str, Path]:
 def merges(plan: Plan) -> bool:
     """Whether the engine can merge the adapter.
 
-    The layers of a raw MiniCPM are merged under a configuration that FlagEmbedding 1.4.2 takes from the
-    Hub, which a run on a local model does not ask.
+    FlagEmbedding 1.4.2 merges the adapter of a raw MiniCPM under another model's configuration, from the Hub.
     """
     _, decided = training(plan)
     layerwise = _retrieval(decided).variant == "decoder-only-layerwise"
     raw = layerwise and plan.facts.model.retrieval.start_layer is None
-    return _retrieval(decided).method == "lora" and not (raw and plan.job.model.local)
+    return _retrieval(decided).method == "lora" and not raw
 
 
 def _retrieval(decided: TrainPlan) -> RetrievalPlan:
