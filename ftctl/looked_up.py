@@ -132,7 +132,7 @@ def _engines(
 
     trainer = server = None
     if job.train is not None:
-        trainer = located("llamafactory", "train", job.resources.gpus, job.train.engine_python)
+        trainer = located(job.train.trainer, "train", job.resources.gpus, job.train.engine_python)
     if job.deploy is not None:
         server = located("vllm", "deploy", job.deploy.gpus, job.deploy.engine_python)
     return trainer, server

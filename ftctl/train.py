@@ -39,7 +39,7 @@ def run_job(
     Raises JobError, UsageError and Missing before anything is started.
     """
     job = load_job(job_file, overrides, gpus)
-    if job.train is None:
+    if job.job.train is None and not job.problems:
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
@@ -64,7 +64,7 @@ def headline(plan: Plan) -> str:
     place = f"GPU {','.join(map(str, train.devices))}" if train.devices else "the CPU"
     rows = sum(fact.rows for fact in plan.facts.train_data)
     return (
-        f"{job.name}: {job.train.task} {job.train.method} of {job.model.path} on {rows} rows, "
+        f"{job.name}: {job.train.task} {plan.method} of {job.model.path} on {rows} rows, "
         f"{train.engine} on {place}, batch {train.batch_size}, {train.precision}"
     )
 

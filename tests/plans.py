@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.job.model import Data, Dataset, Deploy, Job, Model, Resources, Train
+from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import Plan
-from ftctl.plan.train import Decisions, plan_train
+from ftctl.plan.train import plan_train
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 
 ROWS = 80

@@ -49,6 +49,11 @@ def chat(
     from ftctl.errors import Missing, UsageError
 
     entry = store.get(deployment)
+    if entry.deployment.kind != "generate":
+        raise UsageError(
+            f"{deployment} serves {'vectors' if entry.deployment.kind == 'embed' else 'scores'}, not answers",
+            store.how_to_ask(entry.deployment)[0].partition("ask it")[2].strip(),
+        )
     state = store.state(entry)
     if state != "running":
         raise Missing(f"{deployment} is {state}", f"ftctl logs {deployment} shows why; ftctl ps what runs")

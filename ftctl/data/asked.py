@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftctl.errors import UsageError
-from ftctl.facts.datasets import RETRIEVAL
-from ftctl.job.model import Dataset, Job
+from ftctl.job.model import RETRIEVAL, Dataset, Job
 
 if TYPE_CHECKING:
     from ftctl.facts.retrieval_pass import Wanted

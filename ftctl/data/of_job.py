@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from ftctl.data.cut import Suspects
 from ftctl.errors import Problem, UsageError
 from ftctl.facts.asked import Asked
-from ftctl.facts.datasets import RETRIEVAL, Survey, Watch, survey
+from ftctl.facts.datasets import Survey, Watch, survey
 from ftctl.facts.model import DatasetFacts
 from ftctl.facts.oddities import overlap
-from ftctl.job.model import Dataset, Job, problem_at
+from ftctl.job.model import RETRIEVAL, Dataset, Job, problem_at
 
 if TYPE_CHECKING:
     from ftctl.facts.retrieval_pass import Wanted
@@ -112,11 +112,12 @@ def _facts(looked: Looked) -> tuple[DatasetFacts, ...]:
 def _measured(job: Job, quick: bool) -> int | None:
     """The length that rows are held against; None where no tokenizer can count, or not quickly."""
     file = Path(job.model.path) / "tokenizer.json"
-    if job.train is None or job.train.task in RETRIEVAL or not job.model.local:
+    train = job.train
+    if train is None or train.task in RETRIEVAL or train.packing is not None:
         return None
-    if job.train.packing is not None or not file.is_file():
+    if not job.model.local or not file.is_file():
         return None
-    return None if quick and file.stat().st_size > QUICK else job.train.max_length
+    return None if quick and file.stat().st_size > QUICK else train.max_length
 
 
 def _read(

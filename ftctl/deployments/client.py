@@ -1,4 +1,4 @@
-"""A small client of the OpenAI-compatible API: health, models, one answer, and a streamed one."""
+"""A small client of the OpenAI-compatible API: health, models, answers, vectors and scores."""
 
 from __future__ import annotations
 
@@ -75,6 +75,56 @@ def complete_one_token(url: str, key: str, model: str, timeout: float = 300.0) -
         raise FtctlError(f"the first completion was answered {status}: {reason(answer)}")
     if not json.loads(answer).get("choices"):
         raise FtctlError(f"the first completion was empty: {reason(answer)}")
+
+
+def embed(
+    url: str, key: str, model: str, texts: Sequence[str], *, cut: bool = False, timeout: float = 300.0
+) -> list[list[float]]:
+    """One vector for each text, in order. Raises FtctlError where the server refuses.
+
+    Nothing is put in front of a text: a query's instruction is the caller's to add. With `cut` a text that
+    is too long is cut, as FlagEmbedding does, instead of refused.
+    """
+    body = {"model": model, "input": list(texts), **({"truncate_prompt_tokens": -1} if cut else {})}
+    status, answer = request(url, "/v1/embeddings", key=key, body=body, timeout=timeout)
+    if status != 200:
+        raise FtctlError(f"/v1/embeddings answered {status}: {reason(answer)}")
+    rows = sorted(json.loads(answer)["data"], key=lambda row: int(row["index"]))
+    return [[float(number) for number in row["embedding"]] for row in rows]
+
+
+def score(
+    url: str,
+    key: str,
+    model: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    cut: bool = False,
+    timeout: float = 300.0,
+) -> list[float]:
+    """The score of each pair of a query and a passage, in order. Raises FtctlError where it is refused."""
+    body = {
+        "model": model,
+        "text_1": [query for query, _ in pairs],
+        "text_2": [passage for _, passage in pairs],
+        **({"truncate_prompt_tokens": -1} if cut else {}),
+    }
+    status, answer = request(url, "/score", key=key, body=body, timeout=timeout)
+    if status != 200:
+        raise FtctlError(f"/score answered {status}: {reason(answer)}")
+    rows = sorted(json.loads(answer)["data"], key=lambda row: int(row["index"]))
+    return [float(row["score"]) for row in rows]
+
+
+def compute_once(url: str, key: str, model: str, kind: str, timeout: float = 300.0) -> None:
+    """Ask for the least that a server of that kind computes. Raises FtctlError where it does not."""
+    if kind == "embed":
+        if not any(embed(url, key, model, ["Hello"], timeout=timeout)):
+            raise FtctlError("the first embedding was empty")
+    elif kind == "score":
+        score(url, key, model, [("Hello", "Hello")], timeout=timeout)
+    else:
+        complete_one_token(url, key, model, timeout)
 
 
 def chat(

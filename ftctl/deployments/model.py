@@ -8,9 +8,26 @@ from ftctl.process import ProcessId
 
 
 @dataclass(frozen=True)
+class Parity:
+    """How close a server's answers are to the training engine's on the same inputs.
+
+    `figure` is the worst of `count`: a cosine (1 is the same) where `measure` is cosine, a relative
+    difference (0 is the same) where it is difference. None: not checked, and `note` says why.
+    """
+
+    measure: str = "cosine"
+    figure: float | None = None
+    count: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Deployment:
     """One server. `url` is its base address without a path; `model` its name in the API; `folder` holds
-    deployment.json, server.log and the key (0600); `run` is the run directory that it came from."""
+    deployment.json, server.log and the key (0600); `run` is the run directory that it came from.
+
+    `kind` is generate, embed or score; the prompts are what a client puts in front of queries and passages,
+    the suffix what it ends a query with. `parity` is None for a generator of text."""
 
     name: str
     engine: str
@@ -21,3 +38,8 @@ class Deployment:
     folder: str
     artifact: str
     run: str | None = None
+    kind: str = "generate"
+    query_prompt: str | None = None
+    query_suffix: str | None = None
+    passage_prompt: str | None = None
+    parity: Parity | None = None

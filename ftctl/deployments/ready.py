@@ -89,7 +89,7 @@ def _trouble(entry: Entry, key: str, timeout: float) -> str:
         names = client.models(deployment.url, key, timeout)
         if deployment.model not in names:
             return f"it offers {', '.join(names)} and not {deployment.model}"
-        client.complete_one_token(deployment.url, key, deployment.model, timeout)
+        client.compute_once(deployment.url, key, deployment.model, deployment.kind, timeout)
     except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
         return f"{type(error).__name__}: {error}"
     except FtctlError as error:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from ftctl import process, registry
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
-from ftctl.deployments.model import Deployment
+from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ready import wait_ready
+from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
 from ftctl.errors import Interrupted, Missing
@@ -51,17 +54,22 @@ def start(
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
-    plan = _planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
+    plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
     key = chosen_key(deploy.api_key, os.environ)
+    files: Mapping[str, str] = {}
+    if plan.head == "yes":
+        files, yes = score_files(artifact.path, plan)
+        plan = replace(plan, yes=yes)
     with _claimed(name):
         check_name(name)
         port = chosen_port(deploy)
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
+        rendered = replace(rendered, files={**rendered.files, **files})
         url = f"http://{_reachable(deploy.host)}:{port}"
         made_by = None if run is None else str(run)
         child, entry = _launch(
@@ -78,6 +86,7 @@ def start(
                 str(folder),
                 str(artifact.path),
                 made_by,
+                **_use(plan),
             ),
         )
     registry.add_deployment(name, entry.folder, entry.deployment.created)
@@ -85,6 +94,10 @@ def start(
         wait_ready(
             child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
         )
+        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
+        if parity is not None:
+            entry = store.compared(entry, parity)
+            _tell_parity(entry, parity, emit)
         entry = store.change(entry, ready=time.time())
     # Whoever called may live on: a server that ends before it must not stay a zombie.
     threading.Thread(target=child.wait, daemon=True).start()
@@ -92,7 +105,7 @@ def start(
     return entry.deployment
 
 
-def _planned(
+def planned(
     artifact: Artifact,
     deploy: Deploy,
     name: str,
@@ -102,7 +115,10 @@ def _planned(
     *,
     trust: bool,
 ) -> ServePlan:
-    """The plan for what the artifact really is, whatever the job foresaw."""
+    """The plan for what the artifact really is, whatever the job foresaw.
+
+    Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
+    """
     attach = artifact.kind == "adapter"
     plan, _ = plan_serve(
         deploy,
@@ -115,6 +131,28 @@ def _planned(
         chat_template=_adapter_template(artifact) if attach else None,
     )
     return plan
+
+
+def _use(plan: ServePlan) -> dict[str, Any]:
+    """What a client must know of the kind: a language model's prompts are in the server's own template."""
+    if plan.kind == "generate":
+        return {}
+    if plan.head == "yes":
+        return {"kind": plan.kind}
+    prompts = {"query_prompt": plan.query_prompt, "passage_prompt": plan.passage_prompt}
+    return {"kind": plan.kind, "query_suffix": plan.query_suffix, **prompts}
+
+
+def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
+    told = {
+        "name": entry.name,
+        "state": "starting",
+        "detail": store.parity_line(parity),
+        "elapsed": round(time.time() - entry.deployment.created, 1),
+        "parity": asdict(parity),
+    }
+    _note(entry, told)
+    emit("deployment", told)
 
 
 def _reporter(entry: Entry, emit: Emit) -> Callable[[str, float], None]:
@@ -176,6 +214,7 @@ def _launch(
     """Start the server and record it; a server that cannot be recorded is ended."""
     store.write_key(folder, key)
     for path, content in rendered.files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(content)
     # The key reaches the server by its environment alone: a command line is read by anyone with ps.
     keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}

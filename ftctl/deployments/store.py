@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftctl.deployments import client
-from ftctl.deployments.model import Deployment
+from ftctl.deployments.model import Deployment, Parity
 from ftctl.errors import UsageError
 from ftctl.paths import deployments_dir
 from ftctl.process import alive
@@ -58,6 +58,13 @@ def write(entry: Entry) -> None:
 def change(entry: Entry, *, ready: float | None = None, ended: float | None = None) -> Entry:
     """The entry with its times brought up to date, recorded."""
     changed = replace(entry, ready=ready or entry.ready, ended=ended or entry.ended)
+    write(changed)
+    return changed
+
+
+def compared(entry: Entry, parity: Parity) -> Entry:
+    """The entry with how close its answers are to the training engine's, recorded."""
+    changed = replace(entry, deployment=replace(entry.deployment, parity=parity))
     write(changed)
     return changed
 
@@ -130,12 +137,41 @@ def describe(name: str) -> str:
     """What is running under a name, and how to ask it, watch it and stop it."""
     entry = get(name)
     deployment = entry.deployment
+    asked = deployment.kind == "generate"
     return "\n".join(
         (
             f"{name}: {state(entry)} at {deployment.url}/v1, model {deployment.model}, {deployment.engine}",
-            f"  ask it    ftctl chat {name} 'your question'",
+            *([f"  ask it    ftctl chat {name} 'your question'"] if asked else how_to_ask(deployment)),
             f"  watch it  ftctl logs {name} -f",
             f"  its key   {entry.folder / KEY}",
             f"  stop it   ftctl stop {name}",
         )
     )
+
+
+def how_to_ask(deployment: Deployment) -> list[str]:
+    """How vectors or scores are asked for, and what a client must add to its texts: vLLM adds nothing."""
+    lines = []
+    if deployment.kind == "embed":
+        lines.append(f"  ask it    POST {deployment.url}/v1/embeddings, as OpenAI's clients do")
+    else:
+        lines.append(f"  ask it    POST {deployment.url}/rerank or /score; scores are logits, not of 0 to 1")
+    queries = [("in front", deployment.query_prompt), ("at the end", deployment.query_suffix)]
+    told = [f"{json.dumps(text, ensure_ascii=False)} {place}" for place, text in queries if text]
+    if told:
+        lines.append(f"  queries   put {' and '.join(told)}: the server adds nothing")
+    if deployment.passage_prompt:
+        put = json.dumps(deployment.passage_prompt, ensure_ascii=False)
+        lines.append(f"  passages  put {put} in front")
+    if deployment.parity is not None:
+        lines.append(f"  parity    {parity_line(deployment.parity)}")
+    return lines
+
+
+def parity_line(parity: Parity) -> str:
+    """How close a server is to what was trained, in words."""
+    if parity.figure is None:
+        return parity.note
+    if parity.measure == "cosine":
+        return f"as trained: cosine {parity.figure:.6f} at worst, {parity.count} texts"
+    return f"as trained: scores {parity.figure:.1e} apart at worst, {parity.count} pairs"

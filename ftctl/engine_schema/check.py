@@ -11,7 +11,7 @@ from ftctl.engine_schema.meant import meant
 from ftctl.engine_schema.table import DESCRIBED, engine_of
 from ftctl.errors import Problem
 from ftctl.job.explain import Fault, describe, explain
-from ftctl.job.native import conflicts
+from ftctl.job.native import conflicts, table
 from ftctl.job.node import Node, Path, lookup, place_of, problem, value_place, values
 from ftctl.job.shape import Schema
 
@@ -43,16 +43,21 @@ def native_problems(root: Node, schema_of: SchemaOf, job_schema: Schema) -> Iter
         schema = schema_of(engine)
         if schema is not None:
             words, arguments = DESCRIBED[engine].kind == "serving", taken_by(schema, program)
-            held = _Block(block, engine, str(schema["title"]), words, arguments, job_schema)
+            names, title = table(document, block), str(schema["title"])
+            held = _Block(block, engine, names, title, words, arguments, job_schema)
             yield from _problems(root, held, native, told)
 
 
 @dataclass(frozen=True)
 class _Block:
-    """What the keys of one native block are held against; `words`: they become words of a command line."""
+    """What the keys of one native block are held against; `words`: they become words of a command line.
+
+    `names` is the table of `job.native` for the engine.
+    """
 
     name: str
     engine: str
+    names: str
     title: str
     words: bool
     arguments: Mapping[str, Schema]
@@ -79,7 +84,7 @@ def _problems(
 def _remedy(block: _Block, key: str, unknown: int) -> str:
     if unknown > MAX_SUGGESTIONS:
         return ""
-    said = meant(key, block.name, block.title, block.arguments, block.job)
+    said = meant(key, block.name, block.names, block.title, block.arguments, block.job)
     return said or f"`ftctl schema show {block.engine}` lists its arguments"
 
 

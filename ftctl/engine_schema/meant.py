@@ -10,10 +10,11 @@ from ftctl.job.shape import Schema, levels
 from ftctl.job.suggest import ALSO, nearest
 
 
-def meant(key: str, block: str, title: str, arguments: Mapping[str, Schema], job: Schema) -> str:
+def meant(key: str, block: str, names: str, title: str, arguments: Mapping[str, Schema], job: Schema) -> str:
     """What to write in place of `key` in the native block of `block`; "" where nothing is near.
 
-    `title` is the engine's, `arguments` are its own, `job` is the job's schema.
+    `names` is the table of `job.native` for the engine, `title` the engine's, `arguments` are its own,
+    `job` is the job's schema.
     """
     name = key.lstrip("-").replace("-", "_")
     if name in arguments:
@@ -21,19 +22,19 @@ def meant(key: str, block: str, title: str, arguments: Mapping[str, Schema], job
     if name.startswith("no_") and name[3:] in arguments:
         return f"write {name[3:]}: false"
     if short := _short(key, arguments):
-        return _said(short, block)
+        return _said(short, names)
     if own := _own(name, block, job):
-        theirs = _engines_name(own, block, arguments)
+        theirs = _engines_name(own, names, arguments)
         return f"did you mean {own}?" + (f" {title.partition(' ')[0]} calls it {theirs}" if theirs else "")
     found = nearest(name, arguments, 0.7)
-    return _said(found, block) if found else ""
+    return _said(found, names) if found else ""
 
 
-def _said(argument: str, block: str) -> str:
+def _said(argument: str, names: str) -> str:
     """An argument of the engine as a suggestion, with the job's own key where it has one."""
-    if (own := OWNED[block].get(argument)) is not None:
+    if (own := OWNED[names].get(argument)) is not None:
         return f"set {own}, which sets {argument}" if own else f"remove it: ftctl sets {argument} itself"
-    keys = SAME[block].get(argument)
+    keys = SAME[names].get(argument)
     return f"did you mean {argument}?" + (f" {keys[0]} sets it" if keys else "")
 
 
@@ -55,7 +56,7 @@ def _own(name: str, block: str, job: Schema) -> str:
     return next(iter(here or [key for key in found if not key.startswith(("train.", "deploy."))]), "")
 
 
-def _engines_name(own: str, block: str, arguments: Mapping[str, Schema]) -> str:
+def _engines_name(own: str, names: str, arguments: Mapping[str, Schema]) -> str:
     """The engine's name for one of the job's keys; "" where it has none, or several that share its work."""
-    names = [argument for argument, keys in SAME[block].items() if own in keys and argument in arguments]
-    return names[0] if len(names) == 1 else ""
+    found = [argument for argument, keys in SAME[names].items() if own in keys and argument in arguments]
+    return found[0] if len(found) == 1 else ""

@@ -46,5 +46,14 @@ def engine_of(document: Mapping[str, Any], block: str) -> tuple[str, str]:
     task = str(lookup(document, ("train", "task")))
     name = str(engine) if engine not in (None, "auto") else "llamafactory"
     if name == "flagembedding" or (task in _FLAGEMBEDDING and engine in (None, "auto")):
-        return "flagembedding", _FLAGEMBEDDING.get(task, "")
+        return "flagembedding", _entry(task, lookup(document, ("train", "variant")))
     return name, DESCRIBED[name].main if name in DESCRIBED else ""
+
+
+def _entry(task: str, variant: Any) -> str:
+    """The beginning of the names of FlagEmbedding's entry modules that may train: one where it is named."""
+    kind = _FLAGEMBEDDING.get(task, "")
+    if not kind or not isinstance(variant, str):
+        return kind
+    model, _, form = variant.rpartition("-")
+    return f"{kind}.{model.replace('-', '_')}.{form}"

@@ -16,7 +16,7 @@ from ftctl.facts.row_checks import KINDS, check_row, kind_of
 from ftctl.facts.rows import Row, file_type, packed, read_rows
 from ftctl.facts.tally import Tally
 from ftctl.facts.texts import texts_of, turns_of
-from ftctl.job.model import Dataset
+from ftctl.job.model import RETRIEVAL, Dataset
 
 if TYPE_CHECKING:
     from ftctl.facts.retrieval_pass import Pass, Wanted
@@ -26,7 +26,6 @@ See = Callable[[Row, Sequence[str]], None]  # told of every good row and its tex
 
 SHOWN = 20
 ROWS = "query, pos and neg, or triplets, or pairs with a label"
-RETRIEVAL = ("embedding", "reranker")  # the tasks whose rows have queries
 # datasets 4.x takes the columns from the first 10 MiB of lines and fails on one that first appears later.
 FIRST_BLOCK = 10 << 20
 STEP = 1 << 22  # bytes between two calls of Watch

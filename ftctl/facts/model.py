@@ -32,6 +32,27 @@ class MachineFacts:
 
 
 @dataclass(frozen=True)
+class RetrievalFacts:
+    """What a model folder says of its use as an embedder or a reranker; None where it says nothing.
+
+    `pooling` and `normalize` are those of its sentence-transformers modules, `length` their limit in tokens;
+    `positions` is how many tokens the model can read; `labels` how many outputs its head has.
+    """
+
+    pooling: str | None = None  # cls | mean | last_token, or a name that FlagEmbedding lacks
+    normalize: bool | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    query_suffix: str | None = None  # what ends every query, as in-context learners want it
+    length: int | None = None
+    positions: int | None = None
+    labels: int | None = None
+    others: tuple[str, ...] = ()  # sentence-transformers modules beside Transformer, Pooling and Normalize
+    m3: bool = False  # colbert_linear.pt and sparse_linear.pt lie beside the weights
+    start_layer: int | None = None  # of a layerwise reranker: the first layer that gives a score
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What a local model folder says of itself; for a Hub id only `path` is known."""
 
@@ -41,6 +62,7 @@ class ModelFacts:
     model_type: str | None = None
     dtype: str | None = None
     max_positions: int | None = None
+    attention_heads: int | None = None
     weight_bytes: int | None = None
     parameters: int | None = None
     tied_embeddings: bool | None = None
@@ -48,6 +70,7 @@ class ModelFacts:
     kv_token_values: int | None = None  # numbers that one token adds to the KV cache
     own_code: bool = False  # its configuration names code of its own (auto_map)
     modules: tuple[str, ...] = ()  # with weights of two dimensions; * stands for every number in a name
+    retrieval: RetrievalFacts = field(default_factory=RetrievalFacts)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ftctl.artifacts.safetensors import BrokenWeights, Tensor
 from ftctl.artifacts.weights import read_json, read_weights
 from ftctl.errors import UsageError
 from ftctl.facts.model import ModelFacts
+from ftctl.facts.retrieval_model import retrieval_facts
 from ftctl.plan.kv_cache import kv_token_values
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ def _facts(path: Path) -> ModelFacts:
         model_type=_of(str, config.get("model_type")),
         dtype=weights_dtype(tensors),
         max_positions=_of(int, inner.get("max_position_embeddings")),
+        attention_heads=_of(int, inner.get("num_attention_heads")),
         weight_bytes=sum(tensor.end - tensor.start for tensor in tensors.values()),
         parameters=sum(tensor.count for tensor in tensors.values()),
         tied_embeddings=bool(config.get("tie_word_embeddings", "lm_head.weight" not in tensors)),
@@ -72,6 +74,7 @@ def _facts(path: Path) -> ModelFacts:
         kv_token_values=kv_token_values(config),
         own_code=bool(config.get("auto_map")),
         modules=matrices(tensors),
+        retrieval=retrieval_facts(path, config),
     )
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ftctl.facts import retrieval_rows
-from ftctl.facts.retrieval_rows import Parts
+from ftctl.facts.retrieval_rows import MINE, Parts
 from ftctl.facts.tally import Tally
 from ftctl.job.model import Dataset
 
 QUERIES = 1_000_000  # whose positives and negatives are followed over a file of pairs: about 100 MB
 POSITIVE, NEGATIVE = 1, 2
-MINE = "`ftctl data mine` finds hard ones, `ftctl data convert` draws some at random"
 
 
 @dataclass(frozen=True)

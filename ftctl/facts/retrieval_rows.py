@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from ftctl.facts.row_checks import kind_of
 from ftctl.job.model import Dataset
 
-TASKS = ("embedding", "reranker")
 FORMATS = ("retrieval", "triplet", "pair")
 # The names under which the columns usually stand; the first is the format's own.
 USUAL = {
@@ -43,6 +42,7 @@ OWN = {  # the keys of `columns` that only one format has
 }
 PLURAL = {"pos", "positives", "negatives"}
 NUMBERED = re.compile(r"(?:negative|neg)_\d+")
+MINE = "`ftctl data mine` finds hard ones, `ftctl data convert` draws some at random"
 THRESHOLD = 0.5  # where labels are 0 and 1
 
 
@@ -149,7 +149,7 @@ def _retrieval(row: Mapping[str, Any], columns: Mapping[str, str], needed: bool)
     if needed or row.get(neg):
         wrong = _passages(row, neg, "negatives")
         if wrong:
-            return wrong
+            return f"{wrong}; {MINE}" if not row.get(neg) else wrong
         if not set(row[pos]).isdisjoint(row[neg]):
             both = next(text for text in row[pos] if text in row[neg])
             return f'a text stands in "{pos}" and in "{neg}": {_short(both)}'

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftctl.job.native import OWNED
+from ftctl.job.native import OWNED, table
 from ftctl.job.node import lookup
 from ftctl.job.shape import Schema, at
 
@@ -60,10 +60,11 @@ class Draft:
 
     def native(self, block: str, argument: str, value: Any) -> None:
         """Keep an argument under the block's `native`; a secret or what ftctl owns is named instead."""
+        owned = OWNED[table(self.job, block)]
         if SECRET.search(argument):
             self.secret(argument)
-        elif argument in OWNED[block]:
-            key = OWNED[block][argument]
+        elif argument in owned:
+            key = owned[argument]
             self.drop(argument, value, f"ftctl sets it, from {key}" if key else "ftctl sets it itself")
         else:
             self._store((block, "native", argument), self._clean(argument, value))

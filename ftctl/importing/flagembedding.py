@@ -23,6 +23,13 @@ FIELDS = {
     "max_grad_norm": "train.max_grad_norm", "optim": "train.optimizer", "seed": "train.seed",
     "logging_steps": "train.log_every", "gradient_checkpointing": "train.gradient_checkpointing",
     "save_total_limit": "train.checkpoints.keep", "save_steps": "train.checkpoints.every",
+    "train_group_size": "train.train_group_size", "query_max_len": "train.query_max_length",
+    "passage_max_len": "train.passage_max_length", "temperature": "train.temperature",
+    "sentence_pooling_method": "train.pooling", "normalize_embeddings": "train.normalize",
+    "query_instruction_for_retrieval": "train.query_instruction",
+    "query_instruction_for_rerank": "train.query_instruction",
+    "negatives_cross_device": "train.negatives_across_devices",
+    "knowledge_distillation": "train.distillation",
 }  # fmt: skip
 LORA = {"lora_rank": "rank", "lora_alpha": "alpha", "lora_dropout": "dropout", "target_modules": "targets"}
 _OWN = {
@@ -86,7 +93,10 @@ def of(
         draft.set("data.train", paths[0] if len(paths) == 1 else paths, "train_data")
     draft.set("train.task", "reranker" if ".reranker." in entry else "embedding", entry)
     draft.set("train.engine", "flagembedding")
-    draft.drop("-m", entry, "the engine's module follows from train.task and the model")
+    if not draft.put("train.variant", "-".join(entry.split(".")[3:]).replace("_", "-"), entry):
+        draft.drop("-m", entry, "the engine's module follows from train.task and the model")
+    if isinstance(file := rest.get("deepspeed"), str):
+        rest["deepspeed"] = seen(file, around)
     lora = rest.pop("use_lora", False) is True
     draft.set("train.method", "lora" if lora else "full", "use_lora")
     for argument, key in FIELDS.items():
@@ -144,8 +154,6 @@ def _rest(draft: Draft, rest: dict[str, Any]) -> None:
             draft.drop(argument, value, "FlagEmbedding 1.4.2 takes it and never reads it")
         else:
             draft.native("train", argument, value)
-            if argument == "deepspeed" and not str(value).startswith("/"):
-                draft.check("train.native.deepspeed: a relative path starts at the run's folder")
 
 
 def _index(command: Command) -> int:

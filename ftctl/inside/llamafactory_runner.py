@@ -3,120 +3,14 @@
     PYTHON llamafactory_runner.py native/train.yaml        (working directory: the run directory)
 
 The configuration file is the one that `llamafactory-cli train` takes, read by the engine's own reader.
-Events go to progress.jsonl, one JSON object a line; the file `stop`, or SIGTERM, asks for a stop. Every
-process of a distributed run makes the same decision at the same step: the wish is all-reduced.
+training_events.py, beside this file, says what is reported and how a stop is asked for.
 """
 
-import json
-import pathlib
-import resource
-import signal
 import sys
-import time
-from typing import Any
 
-PROGRESS = "progress.jsonl"
-STOP = pathlib.Path("stop")
-
-import torch  # noqa: E402 - the engine's own imports follow the constants that name our files
-from llamafactory.train.tuner import run_exp  # noqa: E402
-from transformers import TrainerCallback  # noqa: E402
-
-
-class Stopped(Exception):
-    """Training was asked to stop and has saved a checkpoint."""
-
-
-class Reporter(TrainerCallback):
-    """Writes events on the first process, and carries the wish to stop to all of them."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self.stopping = False
-        self.begun = 0.0
-        self.first_step = 0
-        signal.signal(signal.SIGTERM, self.on_signal)
-
-    def on_signal(self, number: int, frame: object) -> None:
-        self.wanted = True
-
-    def emit(self, state: Any, kind: str, **fields: Any) -> None:
-        if state.is_world_process_zero:
-            fields = {key: value for key, value in fields.items() if value is not None}
-            line = json.dumps({"time": round(time.time(), 3), "event": kind, **fields})
-            with open(PROGRESS, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.begun, self.first_step = time.time(), state.global_step
-        self.emit(
-            state,
-            "begin",
-            total_steps=state.max_steps,
-            epochs=args.num_train_epochs,
-            world_size=args.world_size,
-            resumed_from=state.global_step or None,
-        )
-
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
-    ) -> None:
-        logs = dict(logs or {})
-        if "loss" in logs:
-            self.emit(state, "step", **self.step(args, state, logs))
-        elif any(key.startswith("eval_") for key in logs):
-            self.emit(state, "evaluation", step=state.global_step, metrics=logs)
-
-    def step(self, args: Any, state: Any, logs: dict[str, Any]) -> dict[str, Any]:
-        elapsed = max(time.time() - self.begun, 1e-9)
-        done = state.global_step - self.first_step
-        samples = done * args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-        tokens = state.num_input_tokens_seen
-        return {
-            "step": state.global_step,
-            "total_steps": state.max_steps,
-            "epoch": round(state.epoch or 0.0, 4),
-            "loss": logs["loss"],
-            "learning_rate": logs.get("learning_rate"),
-            "grad_norm": logs.get("grad_norm"),
-            "tokens_per_second": round(tokens / elapsed, 1) if tokens and not self.first_step else None,
-            "samples_per_second": round(samples / elapsed, 3),
-            "memory": memory(),
-            "elapsed": round(elapsed, 3),
-            "remaining": round(elapsed / max(done, 1) * (state.max_steps - state.global_step), 3),
-        }
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        path = f"{args.output_dir}/checkpoint-{state.global_step}"
-        self.emit(state, "checkpoint", step=state.global_step, path=path)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step < state.max_steps and self.agreed(args):
-            self.stopping = True
-            control.should_save = True
-            control.should_training_stop = True
-
-    def agreed(self, args: Any) -> bool:
-        """Whether any process was asked to stop; all processes get the same answer at the same step."""
-        wish = self.wanted or STOP.exists()
-        if args.world_size == 1:
-            return wish
-        flag = torch.tensor(int(wish), device=args.device)
-        torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-        return bool(flag.item())
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self.stopping:
-            # The engine would go on to save the unfinished weights as if they were the result.
-            self.emit(state, "stopped", step=state.global_step)
-            raise Stopped
-
-
-def memory() -> int:
-    """The peak memory in bytes: of the GPU where there is one, else of this process (Linux counts KiB)."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+import torch
+from llamafactory.train.tuner import run_exp
+from training_events import STOP, Reporter, Stopped  # type: ignore[import-not-found] # beside this file
 
 
 def main() -> None:

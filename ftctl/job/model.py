@@ -93,6 +93,9 @@ class Checkpoints:
     weights_only: bool = False
 
 
+RETRIEVAL = ("embedding", "reranker")  # the tasks that learn from queries with passages
+
+
 @dataclass(frozen=True)
 class Retrieval:
     """What only an embedder or a reranker is trained with. Lengths are in tokens; `train_group_size` counts
@@ -143,6 +146,13 @@ class Train:
     retrieval: Retrieval = field(default_factory=Retrieval)
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trainer(self) -> str:
+        """The engine that trains; auto follows from the task."""
+        if self.engine != "auto":
+            return self.engine
+        return "flagembedding" if self.task in RETRIEVAL else "llamafactory"
 
 
 @dataclass(frozen=True)

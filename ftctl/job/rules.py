@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftctl.job.native import conflicts
-from ftctl.job.node import Path, lookup
-
-Said = tuple[str, str]
-Broken = Iterator[tuple[Path, Said]]
-
-
-@dataclass(frozen=True)
-class View:
-    """A document without the values that are known to be wrong: no rule speaks about those again."""
-
-    document: Mapping[str, Any]
-    bad: tuple[Path, ...]
-
-    def get(self, key: str) -> Any:
-        """The value of a dotted key; None where it is not set or is wrong."""
-        path = tuple(key.split("."))
-        if any(path[: len(wrong)] == wrong for wrong in self.bad):
-            return None
-        return lookup(self.document, path)
-
-    def has(self, key: str) -> bool:
-        """Whether the key is written at all, right or wrong."""
-        return lookup(self.document, key.split(".")) is not None
+from ftctl.job.node import Path
+from ftctl.job.retrieval_rules import RETRIEVAL_RULES
+from ftctl.job.view import Broken, Rule, Said, View
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A named rule: what it asks for, and the function that finds where it is broken."""
-
-    name: str
-    says: str
-    find: Callable[[View], Broken]
-
-
-def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[str, Path, Said]]:
-    """Every broken rule: its name, the path to point at, and message and remedy."""
-    view = View(document, bad)
+def broken(
+    document: Mapping[str, Any], bad: tuple[Path, ...]
+) -> Iterator[tuple[str, Path, Said, frozenset[str]]]:
+    """Every broken rule: its name, the path to point at, message and remedy, and the keys it looked at."""
     for rule in RULES:
-        yield from ((rule.name, path, said) for path, said in rule.find(view))
+        view = View(document, bad)
+        yield from ((rule.name, path, said, frozenset(view.asked)) for path, said in rule.find(view))
 
 
 def _something_to_do(job: View) -> Broken:
@@ -67,7 +39,8 @@ def _train_needs_data(job: View) -> Broken:
 
 
 def _evaluation_needs_rows(job: View) -> Broken:
-    if job.get("train.eval_every") is not None and not job.has("data.eval"):
+    given = job.has("data.eval") or job.wrong("data", "eval")
+    if job.get("train.eval_every") is not None and not given:
         yield (
             ("train", "eval_every"),
             ("there are no rows to evaluate with", "set data.eval, for example to 0.05"),
@@ -108,12 +81,16 @@ def _quantization(job: View) -> Broken:
 def _weights(job: View) -> Broken:
     files = job.get("data.train")
     mix = job.get("data.mix") or "concat"
+    if job.wrong("data", "mix") or job.wrong("data", "train"):
+        return
     if not isinstance(files, list):
         if mix != "concat" and job.has("data.train"):
             yield (
                 ("data", "mix"),
                 (f"is {mix}, and there is one file", "remove it, or add files to data.train"),
             )
+        return
+    if any(job.wrong("data", "train", number, "weight") for number in range(len(files))):
         return
     weighted = [
         i for i, item in enumerate(files) if isinstance(item, Mapping) and item.get("weight") is not None
@@ -197,6 +174,7 @@ RULES: tuple[Rule, ...] = (
     Rule("weights", "Weights need `data.mix: interleave_…` and stand on every file or on none.", _weights),
     Rule("batch", "`train.batch_size` is a multiple of `train.micro_batch_size`.", _batch),
     Rule("cpu", "With `resources.gpus: 0` nothing is asked for that needs a GPU.", _cpu),
+    *RETRIEVAL_RULES,
     Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
     Rule("silence", "`silence` names rules that there are.", _silence),

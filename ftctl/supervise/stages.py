@@ -11,6 +11,7 @@ from pathlib import Path
 from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
+from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start, stop_session
 from ftctl.rendered import environment
 from ftctl.run.create import Step
@@ -126,6 +127,7 @@ def collect(run: RunDir) -> Artifact:
         run.write_json("adapter.json", artifact)
         run.emit("artifact", {"kind": artifact.kind, "path": str(adapter)})
     if whole is not None:
+        _describe(run.path / whole, plan)
         artifact = verify_model(run.path / whole)
         run.emit("artifact", {"kind": artifact.kind, "path": str(whole)})
     if artifact is None:
@@ -133,6 +135,15 @@ def collect(run: RunDir) -> Artifact:
     run.write_json("artifact.json", artifact)
     run.emit("phase", {"name": "collect", "state": "done", "seconds": round(time.monotonic() - began, 3)})
     return artifact
+
+
+def _describe(folder: Path, plan: Plan) -> None:
+    """Write what an embedder or a reranker is beside its weights: every reader has another default."""
+    if plan.train is None or plan.train.retrieval is None:
+        return
+    from ftctl.artifacts.sentence_transformers import describe
+
+    describe(folder, plan.train.retrieval)
 
 
 def serve(run: RunDir, artifact: Artifact) -> None:

@@ -18,27 +18,26 @@ from ftctl.job.model import Dataset, Train
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.dataset_info import dataset_info_entry
+from ftctl.trainers.start import CACHE, FILE, INSIDE, command, environment, interpreter, strategy, training
 
 NAME = "llamafactory"
 TASKS = frozenset({"sft"})
-RUNNER = Path(__file__).resolve().parent.parent / "inside" / "llamafactory_runner.py"
+RUNNER = INSIDE / "llamafactory_runner.py"
 STAGES = {"sft": "sft"}
 OUTPUT = "output"
 MERGED = "merged"
-CACHE = "cache"  # in the run directory: each run's copy of the data would pile up in the user's cache
 
 
 def render(plan: Plan) -> Rendered:
     """The training command, `native/train.yaml` and `native/dataset_info.json`, and links to the data."""
-    _, decided = _train(plan)
     info, links = _datasets(plan)
-    files = {"native/train.yaml": _yaml(arguments(plan)), "native/dataset_info.json": _json(info)}
-    return Rendered(_command(plan, decided), _environment(plan, decided), files, links, (CACHE,))
+    files = {FILE: _yaml(arguments(plan)), "native/dataset_info.json": _json(info)}
+    return Rendered(command(plan, str(RUNNER), FILE), _environment(plan), files, links, (CACHE,))
 
 
 def arguments(plan: Plan) -> dict[str, Any]:
     """Everything that `native/train.yaml` says, under the engine's names; `native` wins."""
-    train, decided = _train(plan)
+    train, decided = training(plan)
     return _arguments(plan, train, decided) | dict(train.native)
 
 
@@ -49,7 +48,7 @@ def program(plan: Plan) -> str:
 
 def render_merge(plan: Plan) -> Rendered | None:
     """The engine's own export of a LoRA adapter into whole weights; None for a full or freeze result."""
-    train, decided = _train(plan)
+    train, decided = training(plan)
     if train.method != "lora" or not plan.merge:
         return None
     model = plan.job.model
@@ -66,8 +65,8 @@ def render_merge(plan: Plan) -> Rendered | None:
     }
     _set(arguments, "template", decided.template)
     _set(arguments, "model_revision", model.revision)
-    argv = (str(_python(plan)), "-m", "llamafactory.cli", "export", "native/export.yaml")
-    return Rendered(argv, _environment(plan, decided), {"native/export.yaml": _yaml(arguments)})
+    argv = (str(interpreter(plan)), "-m", "llamafactory.cli", "export", "native/export.yaml")
+    return Rendered(argv, _environment(plan), {"native/export.yaml": _yaml(arguments)})
 
 
 def progress(line: str) -> Event | None:
@@ -77,7 +76,7 @@ def progress(line: str) -> Event | None:
 
 def results(plan: Plan) -> Mapping[str, Path]:
     """Where the result lies, relative to the run directory."""
-    train, _ = _train(plan)
+    train, _ = training(plan)
     if train.method != "lora":
         return {"model": Path(OUTPUT)}
     found = {"adapter": Path(OUTPUT)}
@@ -86,46 +85,15 @@ def results(plan: Plan) -> Mapping[str, Path]:
     return found
 
 
-def _train(plan: Plan) -> tuple[Train, TrainPlan]:
-    if plan.job.train is None or plan.train is None:
-        raise ValueError("a plan without training was given to a trainer")
-    return plan.job.train, plan.train
-
-
-def _python(plan: Plan) -> Path:
-    if plan.facts.trainer is None:
-        raise ValueError("a plan without an engine was given to a trainer")
-    return plan.facts.trainer.python
-
-
-def _command(plan: Plan, decided: TrainPlan) -> tuple[str, ...]:
-    """One process runs the runner itself; several are started by torchrun's module, as a tuple."""
-    python, target = str(_python(plan)), (str(RUNNER), "native/train.yaml")
-    if decided.world_size == 1:
-        return (python, *target)
-    distributed = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={decided.world_size}")
-    return (python, *distributed, *target)
-
-
-def _environment(plan: Plan, decided: TrainPlan) -> dict[str, str | None]:
+def _environment(plan: Plan) -> dict[str, str | None]:
     """What the engine's environment variables must and must not be."""
-    env: dict[str, str | None] = {
-        "CUDA_VISIBLE_DEVICES": ",".join(str(device) for device in decided.devices),
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order in which nvidia-smi counts
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": None,
-        "HF_DATASETS_CACHE": CACHE,
-        "TOKENIZERS_PARALLELISM": "false",
+    env = environment(plan) | {
         "DISABLE_VERSION_CHECK": None,
         "USE_V1": None,  # another program with other keys
         "USE_RAY": None,
         "FORCE_TORCHRUN": None,
         "LLAMABOARD_ENABLED": None,
     }
-    if plan.job.model.local:
-        env |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    if not decided.devices and decided.world_size > 1:
-        env["OMP_NUM_THREADS"] = str(max(1, plan.facts.machine.cpus // decided.world_size))
     if plan.job.model.hub == "modelscope":
         env["USE_MODELSCOPE_HUB"] = "1"
     return env
@@ -245,7 +213,7 @@ def _kernels(train: Train) -> dict[str, Any]:
 
 def _saving(train: Train) -> dict[str, Any]:
     kept = train.checkpoints
-    arguments = _strategy("save", "no" if kept.every == "never" else kept.every)
+    arguments = strategy("save", "no" if kept.every == "never" else kept.every)
     _set(arguments, "save_total_limit", kept.keep)
     return arguments | {"save_only_model": kept.weights_only}
 
@@ -255,19 +223,13 @@ def _evaluation(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
     data = plan.job.data
     if data is None or (data.eval_share is None and not data.eval):
         return {}
-    arguments = _strategy("eval", train.eval_every or "epoch")
+    arguments = strategy("eval", train.eval_every or "epoch")
     arguments["per_device_eval_batch_size"] = decided.micro_batch_size
     if data.eval:
         arguments["eval_dataset"] = ",".join(f"eval_{number}" for number in range(len(data.eval)))
     else:
         arguments["val_size"] = data.eval_share
     return arguments
-
-
-def _strategy(kind: str, every: int | str) -> dict[str, Any]:
-    if isinstance(every, int):
-        return {f"{kind}_strategy": "steps", f"{kind}_steps": every}
-    return {f"{kind}_strategy": every}
 
 
 def _set(arguments: dict[str, Any], key: str, value: Any) -> None:

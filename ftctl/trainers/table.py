@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def trainer(name: str) -> Trainer:
     """The trainer of that name. Raises KeyError for a name that the schema does not let through."""
-    from ftctl.trainers import llamafactory
+    from ftctl.trainers import flagembedding, llamafactory
 
-    table: dict[str, ModuleType] = {llamafactory.NAME: llamafactory}
+    table: dict[str, ModuleType] = {one.NAME: one for one in (llamafactory, flagembedding)}
     return cast("Trainer", table[name])
 
 

@@ -112,9 +112,9 @@ CASES: dict[str, tuple[Callable[[Path], None], int, list[str]]] = {
         ["job.yaml:6:11: train.engine:", "llamafactory"],
     ),
     "a later task": (
-        replaced("method: full", "task: embedding"),
+        replaced("method: full", "task: reward"),
         2,
-        ["embedding: not available in this version"],
+        ["reward: not available in this version"],
     ),
     "a batch that does not fit": (
         replaced("method: full", "batch_size: 10\n  micro_batch_size: 4"),

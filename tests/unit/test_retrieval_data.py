@@ -33,7 +33,8 @@ def facts(asked: Job) -> Facts:
             survey(one, "embedding", wanted=Wanted("embedding", held_out=held_out)).facts for one in datasets
         ]
         looked.append(tuple(one for one in found if one is not None))
-    return Facts(MACHINE, ModelFacts("m", local=True), *looked)
+    train, evaluated = looked
+    return Facts(MACHINE, ModelFacts("m", local=True), train_data=train, eval_data=evaluated)
 
 
 def test_a_file_that_fits_is_linked(tmp_path: Path) -> None:

@@ -51,8 +51,12 @@ def bearer(key: str) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1/models", "/invocations", "/metrics", "/health/", "//health", "/healthz"]
-)
+    "path",
+    [
+        "/", "/v1/models", "/invocations", "/metrics", "/health/", "//health", "/healthz", "/v1/embeddings",
+        "/v2/embed", "/pooling", "/classify", "/score", "/v1/score", "/rerank", "/v1/rerank", "/v2/rerank",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_nothing_but_health_is_open(path: str, method: str) -> None:
     start, body = ask(http(path, method=method))
