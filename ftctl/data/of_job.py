@@ -80,10 +80,11 @@ def wanted_of(job: Job, held_out: bool) -> Wanted | None:
 
 
 def _instruction(job: Job) -> str:
-    """What a local model itself puts in front of queries, by its sentence-transformers' file."""
+    """What a local embedder itself puts in front of queries, by its sentence-transformers' file."""
+    own = job.model.local and job.train is not None and job.train.task == "embedding"
     try:
         file = Path(job.model.path) / "config_sentence_transformers.json"
-        value = json.loads(file.read_bytes()) if job.model.local else None
+        value = json.loads(file.read_bytes()) if own else None
         prompt = value["prompts"]["query"] if value is not None else ""
     except (OSError, ValueError, TypeError, KeyError):
         return ""

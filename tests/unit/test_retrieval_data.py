@@ -50,7 +50,9 @@ def test_the_step_converts_what_does_not_fit(ftctl: Cli) -> None:
     here = ftctl.cwd
     (here / "a.jsonl").write_text("".join(json.dumps({**ROW, "query": f"q{n}"}) + "\n" for n in range(10)))
     (here / "b.csv").write_text("query,positive\nq1,p1\nq77,p77\n")
-    asked = job(here, "{train: [a.jsonl, b.csv], eval: 0.2}")
+    asked = job(here, "{train: [a.jsonl, b.csv]}")
+    assert asked.data is not None
+    asked = replace(asked, data=replace(asked.data, eval_share=0.2))
     data = retrieval_data(asked, facts(asked), None, sys.executable)
     assert data.convert is not None and not data.links
     assert data.train == ("data/train_0.jsonl", "data/train_1.jsonl")
