@@ -54,12 +54,8 @@ def test_a_silenced_rule_is_seen_and_refuses_nothing(ftctl: Cli, folder: Path) -
 def test_a_rule_that_does_not_exist_cannot_be_silenced(ftctl: Cli, folder: Path) -> None:
     (folder / "job.yaml").write_text(JOB + "silence: [rslora-need-lora]\n")
     said = ftctl("validate", "job.yaml", code=2)
-<<<<<<< HEAD
     warning, error, verdict = said.err.splitlines()  # and not the rule that was meant
     assert error == (
-=======
-    assert said.err.splitlines()[0] == (
->>>>>>> fe-runner
         "job.yaml:6:11: silence[0]: rslora-need-lora is no rule of an engine; did you mean rslora-needs-lora?"
     )
     assert "[template-literal]" in warning and verdict == "ftctl: 1 problem and 1 warning"
