@@ -171,7 +171,6 @@ def _embedder(retrieval: RetrievalPlan, decided: TrainPlan) -> dict[str, Any]:
         found["negatives_cross_device"] = retrieval.negatives_across_devices
     if retrieval.variant == "decoder-only-icl":
         found["same_dataset_within_batch"] = True  # it has no other data set
-        found["query_instruction_for_retrieval"] = ""  # it writes "None" for one that is not given
     return found | _instructions(retrieval, "retrieval")
 
 
