@@ -15,7 +15,7 @@ from ftctl.plan.model import Plan, ServePlan
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
 from ftctl.rules.table import book
-from ftctl.servers import server
+from ftctl.servers import arguments
 from ftctl.trainers.table import trainer_of
 
 _ARGUMENT = re.compile(r"\{(\w+)\}")
@@ -53,7 +53,10 @@ def check(
 def check_serving(
     job: Job, plan: ServePlan, facts: Facts, *, packages: frozenset[str] | None = None
 ) -> Report:
-    """Every rule that the job's deployment breaks, as `plan` decides it. `packages` as for training."""
+    """Every rule that the job's deployment breaks, as `plan` decides it. `packages` as for training.
+
+    Raises UsageError where the job asks for what the server lacks.
+    """
     rules = None if job.deploy is None else book(plan.engine)
     if rules is None or job.deploy is None:
         return Report()
@@ -64,7 +67,7 @@ def check_serving(
         model_type=facts.model.model_type,
     )
     (command,) = rules.bases
-    setting = rules.setting(server(plan.engine).arguments(plan, job.deploy), place, command)
+    setting = rules.setting(arguments(plan, job.deploy), place, command)
     return _report(job, setting, rules.rules, "deploy")
 
 

@@ -8,7 +8,7 @@ from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 
 # The module below ftctl.rules that holds the engine's BOOK.
-BOOKS = {"llamafactory": "llamafactory.table", "vllm": "vllm.table"}
+BOOKS = {"llamafactory": "llamafactory.table", "vllm": "vllm.table", "lmdeploy": "lmdeploy.table"}
 
 
 def book(engine: str) -> Book | None:
