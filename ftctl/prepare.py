@@ -25,6 +25,7 @@ from ftctl.plan.rests import told
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
+from ftctl.servers import server
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
 
@@ -91,7 +92,7 @@ def _planned(looked: Found, doubt: Doubt, *, anywhere: bool) -> tuple[Plan, list
         plan = replace(plan, train=decided, choices=(*looked.choices, *made.choices))
         plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer), doubt)
     if job.deploy is not None:
-        plan = _served(plan, job.deploy, found, None if anywhere else _packages(facts.server), doubt)
+        plan = _served(plan, job.deploy, found, doubt, anywhere=anywhere)
     return plan, found
 
 
@@ -118,31 +119,33 @@ def _with(plan: Plan, report: Report, found: list[Problem]) -> Plan:
     return replace(plan, warnings=plan.warnings + report.warnings, silenced=silenced)
 
 
-def _served(
-    plan: Plan, deploy: Deploy, found: list[Problem], packages: frozenset[str] | None, doubt: Doubt
-) -> Plan:
+def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, anywhere: bool) -> Plan:
     """The plan with its deployment, and what the server's rules say of it.
 
-    What is trained is served with the base model's shape."""
-    job, server = plan.job, plan.facts.server
+    What is trained is served with the base model's shape.
+    """
+    from ftctl.rules.check import check_serving  # a job that only trains does without them
+
+    job, engine = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
+        if not anywhere and deploy.engine != "auto":
+            server(deploy.engine)  # one that is checked and not started yet
         serve, choices = plan_serve(
             deploy,
             name=deploy.name or job.name,
             model=plan.facts.model,
             machine=plan.facts.machine,
             adapter=adapter,
-            variant=None if server is None else server.variant,
+            variant=None if engine is None else engine.variant,
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )
+        packages = None if anywhere else _packages(engine)
+        report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
     except UsageError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
-    from ftctl.rules.check import check_serving
-
-    report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
     return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
 
 

@@ -49,7 +49,10 @@ def arguments(plan: Plan) -> dict[str, Any]:
     found |= _embedder(retrieval, decided) if train.task == "embedding" else _reranker(plan, retrieval)
     if not retrieval.encoder:
         found |= _decoder(plan, train, retrieval)
-    return found | dict(train.native)
+    found |= dict(train.native)
+    if found.get("same_dataset_within_batch"):  # it writes a missing instruction as "None" before queries
+        found.setdefault("query_instruction_for_retrieval", "")
+    return found
 
 
 def program(plan: Plan) -> str:
@@ -168,7 +171,6 @@ def _embedder(retrieval: RetrievalPlan, decided: TrainPlan) -> dict[str, Any]:
         found["negatives_cross_device"] = retrieval.negatives_across_devices
     if retrieval.variant == "decoder-only-icl":
         found["same_dataset_within_batch"] = True  # it has no other data set
-        found["query_instruction_for_retrieval"] = ""  # it writes "None" for one that is not given
     return found | _instructions(retrieval, "retrieval")
 
 

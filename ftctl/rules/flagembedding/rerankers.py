@@ -118,10 +118,10 @@ RULES: tuple[Rule, ...] = (
         Rule(
             "layerwise-layers-unread", LAYERS + "get_model",
             when("model_type", "from_finetuned_model") & fact(
-                "`start_layer`, `head_multi` or `head_type`",
-                lambda s: any(s.get(name) is not None for name in ("start_layer", "head_multi", "head_type")),
+                "`head_multi` or `head_type`",
+                lambda s: any(s.get(name) is not None for name in ("head_multi", "head_type")),
             ),
-            ("start_layer", "head_multi", "head_type", "model_type"),
+            ("head_multi", "head_type", "model_type"),
             "is read only with model_type from_raw_model: a fine-tuned model brings its own", "remove it",
             {"model_type": "from_finetuned_model", "head_multi": True},
             {"model_type": "from_finetuned_model"}, severity="warning", proof="silent",
