@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ftctl.errors import JobError, Problem, UsageError, of_kind
+from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
 from ftctl.facts.deepspeed import deepspeed_config
@@ -122,7 +122,13 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )
-    except UsageError as error:
+        if serve.head == "yes" and plan.facts.model.local:
+            from ftctl.deployments.score_files import check_tokenizer  # few jobs need it
+
+            check_tokenizer(Path(plan.facts.model.path), serve)
+    except Missing:
+        raise
+    except FtctlError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
     return replace(plan, serve=serve, choices=plan.choices + choices)

@@ -30,6 +30,14 @@ def score_files(model: Path, plan: ServePlan) -> tuple[dict[str, str], str]:
     return files | {f"{TOKENIZER}/{name}": _read(model / name) for name in own}, yes_token(model)[1]
 
 
+def check_tokenizer(model: Path, plan: ServePlan) -> None:
+    """Whether a model can be served as such a reranker, asked before it is trained.
+
+    Raises UsageError where its tokenizer cannot be used, FtctlError where it has none.
+    """
+    score_tokenizer(_read(model / "tokenizer.json"), plan.passage_prompt or "")
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")

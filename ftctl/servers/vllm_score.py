@@ -84,9 +84,8 @@ def tokenizer_config(text: str) -> str:
     Others (Qwen2Tokenizer of transformers 5) make their own pre-tokenizer again.
     """
     config: dict[str, Any] = json.loads(text)
-    return json.dumps(
-        {**config, "tokenizer_class": "PreTrainedTokenizerFast", "auto_map": None}, ensure_ascii=False
-    )
+    config.pop("auto_map", None)  # code of its own, and null where it is present crashes transformers
+    return json.dumps({**config, "tokenizer_class": "PreTrainedTokenizerFast"}, ensure_ascii=False)
 
 
 def begin_token(text: str) -> str | None:
