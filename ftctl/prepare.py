@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
 from ftctl.facts.asked import Asked
@@ -13,39 +15,34 @@ from ftctl.facts.datasets import Watch
 from ftctl.facts.deepspeed import deepspeed_config
 from ftctl.facts.model import EngineFacts
 from ftctl.facts.packages import packages_of
-from ftctl.job.load import load
+from ftctl.job.doubt import Doubt, Draft
+from ftctl.job.load import draft
 from ftctl.job.model import Deploy, Job, problem_at
-from ftctl.looked_up import look_up
+from ftctl.looked_up import Found, look_up
 from ftctl.plan.model import Plan
 from ftctl.plan.model_checks import beyond_context, check_model
+from ftctl.plan.rests import told
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
-from ftctl.record import to_record
 from ftctl.rendered import Rendered
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.table import trainer_of
 
+if TYPE_CHECKING:
+    from ftctl.rules.check import Report
 
-def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Job:
+
+def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Draft:
     """The job in `file` as the command line asks for it. `gpus` is `--gpus`: a count, indices, or all.
 
-    Raises JobError for a bad job, UsageError where `--gpus` and the job's own GPUs disagree.
+    What is wrong in the file is told by `prepare`, together with everything else. Raises JobError where
+    there is no job to read, UsageError where `--gpus` and the job's own GPUs disagree.
     """
-    job = load(file, overrides)
-    if gpus is None:
-        return job
-    asked = load(file, (*overrides, f"resources.gpus={f'[{gpus}]' if ',' in gpus else gpus}"))
-    own = to_record(job.resources.gpus)
-    if "resources.gpus" in job.written and job.resources.gpus != asked.resources.gpus:
-        raise UsageError(
-            f"--gpus {gpus} and resources.gpus: {own} disagree",
-            "leave one out; --set resources.gpus=… overrides the job file",
-        )
-    return asked
+    return draft(file, overrides, gpus=gpus)
 
 
 def prepare(
-    job: Job,
+    job: Job | Draft,
     *,
     environ: Mapping[str, str] = os.environ,
     runs: Path | None = None,
@@ -61,18 +58,29 @@ def prepare(
     its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
     prepared together share what they `asked`. `watch` is told how far the reading of the data is. With
     `offline` a Hub model is the one in the local cache. The plan carries the warnings; with `strict` they
-    are errors. Raises JobError with every problem of the job, its data and its model; Missing where a GPU
-    asked for is not there.
+    are errors. Raises JobError with every problem of the job's file, its data and its model, the warnings
+    beside them; of a draft nothing is said that rests on a wrong key (`job.doubt`). Raises Missing where a
+    GPU asked for is not there.
     """
-    looked = look_up(
-        job,
-        runs or Path.cwd(),
-        environ=environ,
-        asked=asked or Asked(),
-        anywhere=anywhere,
-        watch=watch,
-        offline=offline,
-    )
+    given = job if isinstance(job, Draft) else Draft(job)
+    look = partial(look_up, environ=environ, asked=asked or Asked(), watch=watch)
+    try:
+        looked = look(given.job, runs or Path.cwd(), anywhere=anywhere, offline=offline)
+        plan, late = _planned(looked, given.doubt, anywhere=anywhere)
+    except FtctlError:
+        if given.problems:
+            raise JobError(given.problems) from None
+        raise
+    errors = (*given.problems, *told(given, late))
+    doubtful = told(given, plan.warnings, errors)
+    found = (*errors, *(replace(warning, level="error") if strict else warning for warning in doubtful))
+    if any(problem.level == "error" for problem in found):
+        raise JobError(of_kind("plan", found))
+    return plan
+
+
+def _planned(looked: Found, doubt: Doubt, *, anywhere: bool) -> tuple[Plan, list[Problem]]:
+    """The plan for what was looked up, and everything wrong with it."""
     job, facts = looked.job, looked.facts
     found = [*looked.problems, *of_kind("model", check_model(job, facts.model))]
     warnings = (*beyond_context(job, facts.model, facts.train_data), *looked.warnings)
@@ -81,34 +89,41 @@ def prepare(
         decided, made = plan_train(job, job.train, facts, TEMPLATES)
         found += made.problems
         plan = replace(plan, train=decided, choices=(*looked.choices, *made.choices))
-        plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer))
+        plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer), doubt)
     if job.deploy is not None:
-        plan = _served(plan, job.deploy, found)
-    found += [replace(warning, level="error") for warning in plan.warnings if strict]
-    if found:
-        raise JobError(of_kind("plan", found))
-    return plan
+        plan = _served(plan, job.deploy, found, None if anywhere else _packages(facts.server), doubt)
+    return plan, found
 
 
-def _packages(trainer: EngineFacts | None) -> frozenset[str] | None:
-    return packages_of(trainer.python) if trainer is not None and trainer.installed else None
+def _packages(engine: EngineFacts | None) -> frozenset[str] | None:
+    return packages_of(engine.python) if engine is not None and engine.installed else None
 
 
-def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None) -> Plan:
-    """The plan with what the engine's rules say of it; nothing is said twice of one place."""
+def _ruled(plan: Plan, found: list[Problem], packages: frozenset[str] | None, doubt: Doubt) -> Plan:
+    """The plan with what the engine's rules say of it."""
     from ftctl.rules.check import check  # a job that only serves does without them
 
     native = plan.job.train.native if plan.job.train is not None else {}
-    report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")))
-    told = {(problem.file, problem.line, problem.column) for problem in found}
+    report = check(plan, packages=packages, deepspeed=deepspeed_config(native.get("deepspeed")), doubt=doubt)
+    return _with(plan, report, found)
+
+
+def _with(plan: Plan, report: Report, found: list[Problem]) -> Plan:
+    """The plan with a report of its rules; nothing is said twice of one place."""
+    places = {(problem.file, problem.line, problem.column) for problem in found}
     found += [
-        problem for problem in report.problems if (problem.file, problem.line, problem.column) not in told
+        problem for problem in report.problems if (problem.file, problem.line, problem.column) not in places
     ]
-    return replace(plan, warnings=plan.warnings + report.warnings, silenced=report.silenced)
+    silenced = plan.silenced + report.silenced
+    return replace(plan, warnings=plan.warnings + report.warnings, silenced=silenced)
 
 
-def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
-    """The plan with its deployment: what is trained is served with the base model's shape."""
+def _served(
+    plan: Plan, deploy: Deploy, found: list[Problem], packages: frozenset[str] | None, doubt: Doubt
+) -> Plan:
+    """The plan with its deployment, and what the server's rules say of it.
+
+    What is trained is served with the base model's shape."""
     job, server = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
@@ -131,7 +146,10 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem]) -> Plan:
     except FtctlError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
-    return replace(plan, serve=serve, choices=plan.choices + choices)
+    from ftctl.rules.check import check_serving
+
+    report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
+    return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:

@@ -39,7 +39,7 @@ def run_job(
     Raises JobError, UsageError and Missing before anything is started.
     """
     job = load_job(job_file, overrides, gpus)
-    if job.train is None:
+    if job.job.train is None and not job.problems:
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )

@@ -153,6 +153,12 @@ def llamafactory_python(session_ftctl: Cli, engine_turn: None) -> Path:
 
 
 @pytest.fixture(scope="session")
+def flagembedding_python(session_ftctl: Cli, engine_turn: None) -> Path:
+    """The interpreter of the FlagEmbedding environment, installed if it is missing."""
+    return engine_python(session_ftctl, "flagembedding")
+
+
+@pytest.fixture(scope="session")
 def vllm_python(session_ftctl: Cli, engine_turn: None) -> Path:
     """The interpreter of the vLLM environment, installed if it is missing."""
     return engine_python(session_ftctl, "vllm")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ftctl.deployments.target import Target
+    from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +96,10 @@ def deploy(
 
 
 def _facts(found: Target, *, install: bool) -> dict[str, Any]:
-    """What start() needs besides the way to report: the engine made sure of, machine and model looked up."""
+    """What start() needs besides the way to report: the engine made sure of, machine and model looked up.
+
+    Raises JobError where the server's rules are broken.
+    """
     import os
 
     from ftctl.engines.install import ensure
@@ -111,20 +115,47 @@ def _facts(found: Target, *, install: bool) -> dict[str, Any]:
     server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
     engine = locate("vllm", variant(deploy.gpus, machine), python=deploy.engine_python, environ=os.environ)
-    if not engine.installed:
-        engine = ensure(engine.name, engine.variant, install=install, report=say)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
+    model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
+    _check_rules(found, machine, model, engine)
+    if not engine.installed:
+        engine = ensure(engine.name, engine.variant, install=install, report=say)
     return {
         "artifact": artifact,
         "deploy": deploy,
         "name": found.name,
         "engine": engine,
         "machine": machine,
-        "model_facts": model_facts(weights) if known else ModelFacts(str(weights), local=False),
+        "model_facts": model,
         "run": found.run,
         "trust_remote_code": found.trust_remote_code,
     }
+
+
+def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine: EngineFacts) -> None:
+    """Say what the server's own rules have against it, before it spends its imports on the same.
+
+    Raises JobError with every rule that is broken.
+    """
+    from dataclasses import replace
+
+    from ftctl.deployments.start import planned
+    from ftctl.errors import JobError
+    from ftctl.facts.model import Facts
+    from ftctl.facts.packages import packages_of
+    from ftctl.plan.model import Plan
+    from ftctl.rules.check import check_serving
+    from ftctl.view.warnings import show_warnings
+
+    trust, facts = found.trust_remote_code, Facts(machine, model)
+    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine.variant, trust=trust)
+    job = replace(found.job, deploy=found.deploy)
+    packages = packages_of(engine.python) if engine.installed else None
+    report = check_serving(job, plan, facts, packages=packages)
+    if report.problems:
+        raise JobError(report.problems)
+    show_warnings(Plan(job, facts, None, plan, (), report.warnings, report.silenced))
 
 
 def _tell(kind: str, data: Mapping[str, object]) -> None:

@@ -87,23 +87,21 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
 def _checked(file: Path, overrides: tuple[str, ...], ask: dict[str, Any]) -> Checked:
     """What there is to say of one file, with every check that needs no engine and no GPU."""
     from ftctl.errors import FtctlError, JobError, Problem, shown_text
-    from ftctl.job.load import load
-    from ftctl.prepare import prepare
+    from ftctl.prepare import load_job, prepare
     from ftctl.view.reports.model import Checked
     from ftctl.view.scanning import Scanning
 
     shown = shown_text(str(file))
     try:
-        job = load(file, overrides)
         with Scanning() as watch:
-            plan = prepare(job, anywhere=True, watch=watch, **ask)
+            plan = prepare(load_job(file, overrides, None), anywhere=True, watch=watch, **ask)
     except JobError as error:
         return Checked(shown, problems=error.problems)
     except FtctlError as error:
         return Checked(shown, problems=(Problem(shown, 0, 0, "", error.message, error.remedy, "engine"),))
     silenced = ", ".join(sorted({problem.rule for problem in plan.silenced}))
-    summary = f"{_summary(job)}, silencing {silenced}" if silenced else _summary(job)
-    return Checked(shown, job.name, summary, plan.warnings)
+    summary = f"{_summary(plan.job)}, silencing {silenced}" if silenced else _summary(plan.job)
+    return Checked(shown, plan.job.name, summary, plan.warnings)
 
 
 def _show(report: Report, form: str) -> None:

@@ -54,7 +54,7 @@ def start(
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
-    plan = _planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
+    plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
@@ -105,7 +105,7 @@ def start(
     return entry.deployment
 
 
-def _planned(
+def planned(
     artifact: Artifact,
     deploy: Deploy,
     name: str,
@@ -115,7 +115,10 @@ def _planned(
     *,
     trust: bool,
 ) -> ServePlan:
-    """The plan for what the artifact really is, whatever the job foresaw."""
+    """The plan for what the artifact really is, whatever the job foresaw.
+
+    Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
+    """
     attach = artifact.kind == "adapter"
     plan, _ = plan_serve(
         deploy,

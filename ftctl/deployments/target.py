@@ -12,7 +12,7 @@ from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.verify import verify_adapter, verify_model
 from ftctl.errors import FtctlError, JobError, UsageError
 from ftctl.job.load import load
-from ftctl.job.model import Deploy, Job
+from ftctl.job.model import Deploy, Job, Model, Resources
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import known_runs, lookup
@@ -23,11 +23,15 @@ ARTIFACT, MODEL, ADAPTER = "artifact.json", "config.json", "adapter_config.json"
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be served and how; `run` is the run that made it."""
+    """What is to be served and how; `run` is the run that made it, `job` the one that asks for it.
+
+    A folder has no job file: its job says what the command line does.
+    """
 
     artifact: Artifact
     deploy: Deploy
     name: str
+    job: Job
     run: Path | None = None
     trust_remote_code: bool = False
 
@@ -58,7 +62,8 @@ def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     if artifact is None:
         raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
     name = deploy.name or plan.job.name
-    return Target(artifact, deploy, name, run, plan.job.model.trust_remote_code)
+    job = _asked(plan.job, deploy, overrides)
+    return Target(artifact, deploy, name, job, run, plan.job.model.trust_remote_code)
 
 
 def _from_job(job: Job) -> Target:
@@ -78,24 +83,32 @@ def _from_job(job: Job) -> Target:
         raise UsageError(
             f"no run of {job.name} has a verified result yet", f"ftctl train {job.file} makes one"
         )
-    return Target(artifact, deploy, deploy.name or job.name, done[-1], job.model.trust_remote_code)
+    return Target(artifact, deploy, deploy.name or job.name, job, done[-1], job.model.trust_remote_code)
 
 
 def _untrained(job: Job, deploy: Deploy) -> Target:
     """The job's model as it is; one on a Hub is fetched by the server, in the revision that the job names."""
     model, name = job.model, deploy.name or job.name
     if model.local:
-        return Target(verify_model(Path(model.path)), deploy, name, None, model.trust_remote_code)
+        return Target(verify_model(Path(model.path)), deploy, name, job, None, model.trust_remote_code)
     if model.revision is not None:
         deploy = replace(deploy, native={"revision": model.revision, **deploy.native})
-    return Target(Artifact("hub", Path(model.path)), deploy, name, None, model.trust_remote_code)
+    return Target(Artifact("hub", Path(model.path)), deploy, name, job, None, model.trust_remote_code)
 
 
 def _from_folder(folder: Path, overrides: tuple[str, ...]) -> Target:
     deploy = _overridden(Deploy(), overrides)
     adapter = folder / ADAPTER
     artifact = verify_adapter(folder, _base_of(adapter)) if adapter.is_file() else verify_model(folder)
-    return Target(artifact, deploy, deploy.name or folder.name)
+    name = deploy.name or folder.name
+    bare = Job(name, Model(str(folder), local=True), None, None, Resources(), deploy, folder, "")
+    return Target(artifact, deploy, name, _asked(bare, deploy, overrides))
+
+
+def _asked(job: Job, deploy: Deploy, overrides: tuple[str, ...]) -> Job:
+    """The job with what the command line makes of its deployment."""
+    keys = frozenset(override.partition("=")[0].strip() for override in overrides)
+    return replace(job, deploy=deploy, overrides=(*job.overrides, *overrides), written=job.written | keys)
 
 
 def _base_of(adapter: Path) -> str:

@@ -49,7 +49,7 @@ class RetrievalFacts:
     labels: int | None = None
     others: tuple[str, ...] = ()  # sentence-transformers modules beside Transformer, Pooling and Normalize
     m3: bool = False  # colbert_linear.pt and sparse_linear.pt lie beside the weights
-    layerwise: bool = False  # its config.json says at which layer scores begin, and with which head
+    start_layer: int | None = None  # of a layerwise reranker: the first layer that gives a score
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class ModelFacts:
     model_type: str | None = None
     dtype: str | None = None
     max_positions: int | None = None
+    attention_heads: int | None = None
     weight_bytes: int | None = None
     parameters: int | None = None
     tied_embeddings: bool | None = None

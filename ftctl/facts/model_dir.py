@@ -66,6 +66,7 @@ def _facts(path: Path) -> ModelFacts:
         model_type=_of(str, config.get("model_type")),
         dtype=weights_dtype(tensors),
         max_positions=_of(int, inner.get("max_position_embeddings")),
+        attention_heads=_of(int, inner.get("num_attention_heads")),
         weight_bytes=sum(tensor.end - tensor.start for tensor in tensors.values()),
         parameters=sum(tensor.count for tensor in tensors.values()),
         tied_embeddings=bool(config.get("tie_word_embeddings", "lm_head.weight" not in tensors)),

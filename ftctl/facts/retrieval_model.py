@@ -40,7 +40,7 @@ def retrieval_facts(path: Path, config: Mapping[str, Any]) -> RetrievalFacts:
         labels=len(labels) if isinstance(labels, dict) else _count(config.get("num_labels")),
         others=tuple(sorted(modules.keys() - {"Transformer", "Pooling", "Normalize"})),
         m3=all((path / name).is_file() for name in M3_FILES),
-        layerwise="start_layer" in config and "head_type" in config,
+        start_layer=_count(config.get("start_layer")) if "head_type" in config else None,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftctl.importing.draft import SECRET, public
-from ftctl.importing.llamafactory_names import DEFAULTS
+from ftctl.importing.llamafactory_names import defaults
 
 # Why a key may differ after an import; a key that is not here has no business to.
 REASONS: Mapping[str, str] = {
@@ -72,12 +72,12 @@ def compare(original: Mapping[str, Any], rendered: Mapping[str, Any]) -> list[Di
     found = []
     for key in dict.fromkeys((*original, *rendered)):
         one, two = public(original.get(key)), rendered.get(key)
-        if one is None and (two is None or same(two, DEFAULTS.get(key))):
+        if one is None and (two is None or same(two, defaults().get(key))):
             continue
         if (
             same(one, two)
             or (key in FILES and _same_file(one, two))
-            or (two is None and key in DEFAULTS and same(one, DEFAULTS[key]))
+            or (two is None and key in defaults() and same(one, defaults()[key]))
         ):
             continue
         secret = SECRET.search(key) is not None

@@ -93,9 +93,10 @@ def of(
         draft.set("data.train", paths[0] if len(paths) == 1 else paths, "train_data")
     draft.set("train.task", "reranker" if ".reranker." in entry else "embedding", entry)
     draft.set("train.engine", "flagembedding")
-    model_of, _, form = entry.rpartition(".")
-    variant = f"{model_of.rpartition('.')[2].replace('_', '-')}-{form}"
-    draft.set("train.variant", variant, entry)
+    if not draft.put("train.variant", "-".join(entry.split(".")[3:]).replace("_", "-"), entry):
+        draft.drop("-m", entry, "the engine's module follows from train.task and the model")
+    if isinstance(file := rest.get("deepspeed"), str):
+        rest["deepspeed"] = seen(file, around)
     lora = rest.pop("use_lora", False) is True
     draft.set("train.method", "lora" if lora else "full", "use_lora")
     for argument, key in FIELDS.items():
@@ -153,8 +154,6 @@ def _rest(draft: Draft, rest: dict[str, Any]) -> None:
             draft.drop(argument, value, "FlagEmbedding 1.4.2 takes it and never reads it")
         else:
             draft.native("train", argument, value)
-            if argument == "deepspeed" and not str(value).startswith("/"):
-                draft.check("train.native.deepspeed: a relative path starts at the run's folder")
 
 
 def _index(command: Command) -> int:

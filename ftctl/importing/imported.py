@@ -8,12 +8,14 @@ from typing import Any
 
 from ftctl.errors import Problem
 from ftctl.importing.compare import Difference, compare
-from ftctl.importing.draft import Change
+from ftctl.importing.draft import Change, Draft
+from ftctl.importing.later import as_asked, nearest_of
 from ftctl.importing.rendering import arguments, read_back
 from ftctl.importing.source import Around, Source
 from ftctl.importing.table import origin_of
 from ftctl.importing.write import text as written
 from ftctl.job.load import job_schema
+from ftctl.job.model import Job
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ def convert(source: Source, around: Around, *, kind: str | None, file: str, fold
     draft = origin.convert(source, around, job_schema())
     job, problems = read_back(written(draft, source=source.name, file=file), file, folder)
     differences = None
-    if job is not None and origin.NAME == "llamafactory" and job.train is not None:
-        rendered, problems = arguments(job)
+    if origin.NAME == "llamafactory" and "train" in draft.job:
+        rendered, refused = _rendered(draft, job, file, folder)
+        problems += refused
         if rendered is not None:
             differences = tuple(compare(original_of(source), rendered))
     said = {change.argument for change in draft.changes}
@@ -53,6 +56,17 @@ def convert(source: Source, around: Around, *, kind: str | None, file: str, fold
     body = written(draft, source=source.name, file=file, changes=more)
     changes = (*draft.changes, *more)
     return Imported(origin.NAME, draft.title, body, changes, tuple(draft.checks), differences, problems)
+
+
+def _rendered(
+    draft: Draft, job: Job | None, file: str, folder: Path
+) -> tuple[dict[str, Any] | None, tuple[Problem, ...]]:
+    """What the job renders to; where this version refuses it, what its nearest renders to."""
+    if job is not None:
+        return arguments(job)
+    near, _ = read_back(written(nearest_of(draft), source="", file=file), file, folder)
+    rendered, _ = (None, ()) if near is None else arguments(near)
+    return (None if rendered is None else as_asked(draft, rendered)), ()
 
 
 def original_of(source: Source) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from ftctl.errors import JobError
 from ftctl.importing import flagembedding, retired
 from ftctl.importing.draft import Draft, names
-from ftctl.importing.llamafactory_names import ARGUMENTS
+from ftctl.importing.llamafactory_names import arguments
 from ftctl.importing.llamafactory_train import train
 from ftctl.importing.places import seen
 from ftctl.importing.source import Around, Source
@@ -123,7 +123,7 @@ def _llamafactory(draft: Draft, source: Source, rest: dict[str, Any], around: Ar
     for argument, value in rest.items():
         name = _RENAMED.get(argument, argument)
         bracketed = isinstance(value, str) and name in ("additional_target", "lora_target")
-        if name in ARGUMENTS:
+        if name in arguments():
             known[name] = ",".join(names(value)) if bracketed else value
         else:
             draft.drop(argument, value, "LLaMA-Factory 0.9.5 has no such argument; LazyLLM drops it unsaid")

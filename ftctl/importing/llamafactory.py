@@ -10,7 +10,7 @@ from ftctl.errors import JobError, Problem
 from ftctl.importing import llamafactory_serve, llamafactory_train, serving
 from ftctl.importing.draft import Draft
 from ftctl.importing.flags import nested, parse
-from ftctl.importing.llamafactory_names import ARGUMENTS, MEGATRON, RENAMED
+from ftctl.importing.llamafactory_names import MEGATRON, RENAMED, arguments
 from ftctl.importing.llamafactory_train import FIELDS, FREEZE, QUANTIZATION
 from ftctl.importing.shell_words import Command
 from ftctl.importing.source import Around, Source
@@ -116,7 +116,7 @@ def _refused(source: Source, given: Mapping[str, Any]) -> list[Problem]:
     """What the engine's parser would not take, each key with its place."""
     found = []
     for key, value in given.items():
-        if key in ARGUMENTS:
+        if key in arguments():
             if key in _ONE and isinstance(value, dict | list):
                 message = f"is a {'list' if isinstance(value, list) else 'mapping'}, one value is wanted"
                 found.append(source.refuse(key, message, "correct it"))
@@ -129,7 +129,7 @@ def _refused(source: Source, given: Mapping[str, Any]) -> list[Problem]:
         if key in RENAMED:
             new = RENAMED[key]
             remedy = f"it is called {new} now" if new else "remove it: the engine no longer has it"
-        elif near := nearest(key, ARGUMENTS, 0.75):
+        elif near := nearest(key, arguments(), 0.75):
             remedy = f"did you mean {near}?"
         found.append(
             source.refuse(key, "is not an argument of LLaMA-Factory 0.9.5, which refuses it", remedy)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ftctl.importing.draft import Draft
-from ftctl.importing.llamafactory_names import DEFAULTS
+from ftctl.importing.llamafactory_names import defaults
 from ftctl.importing.source import Around
 
 
 def saving(draft: Draft, rest: dict[str, Any], around: Around) -> None:
     """Checkpoints: how often, how many stay, and what is in them."""
-    strategy, steps = rest.get("save_strategy", "steps"), rest.get("save_steps", DEFAULTS["save_steps"])
+    strategy, steps = rest.get("save_strategy", "steps"), rest.get("save_steps", defaults()["save_steps"])
     every = {"steps": steps, "epoch": "epoch", "no": "never", False: "never"}.get(strategy)
     if every is not None and draft.takes("train.checkpoints.every", every):
         origin = "save_strategy" if strategy != "steps" else "save_steps"

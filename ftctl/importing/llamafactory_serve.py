@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftctl.importing.draft import Draft, names
+from ftctl.importing.flags import value_of
 from ftctl.importing.llamafactory_data import data
 from ftctl.importing.places import folder, model
 from ftctl.importing.source import Around
@@ -60,8 +61,11 @@ def infer(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
     if "vllm_enforce_eager" in rest:
         draft.native("deploy", "enforce_eager", rest.pop("vllm_enforce_eager"))
         draft.origins[("deploy", "native", "enforce_eager")] = "vllm_enforce_eager"
-    if isinstance(rest.get("vllm_config"), Mapping):
-        for argument, value in rest.pop("vllm_config").items():
+    config = rest.get("vllm_config")
+    config = value_of(config) if isinstance(config, str) else config
+    if isinstance(config, Mapping):
+        del rest["vllm_config"]
+        for argument, value in config.items():
             draft.native("deploy", argument, value)
             draft.origins[("deploy", "native", argument)] = "vllm_config"
     sampling = {argument: rest.pop(argument) for argument in _SAMPLING if argument in rest}
@@ -83,8 +87,10 @@ def judge(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
     block: dict[str, Any] = {}
     if not rest.keys().isdisjoint(("dataset", "eval_dataset")):
         holder = Draft(draft.title, draft.schema, changes=draft.changes, checks=draft.checks)
+        given = dict(rest)
         data(holder, rest, around)
         block = holder.job.get("data", {})
+        _left(draft, given, rest, block)
         # Not a training: that no rows are named to train on is as it should be.
         draft.checks[:] = [
             check for check in draft.checks if not check.startswith("data.train: the original")
@@ -99,6 +105,16 @@ def judge(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
         more = [item["path"] if isinstance(item, Mapping) else item for item in rows[1:]]
         draft.drop("eval_dataset", more, "evaluate takes one file")
     return _finish(draft, rest, _LATER)
+
+
+def _left(draft: Draft, given: Mapping[str, Any], rest: Mapping[str, Any], block: Mapping[str, Any]) -> None:
+    """Name what was taken for a data block, of which `evaluate` has the path alone."""
+    said = {change.argument for change in draft.changes} | {"eval_dataset"}
+    if "eval" not in block:
+        said.add("dataset")
+    for argument in given:
+        if argument not in rest and argument not in said:
+            draft.drop(argument, given[argument], _LATER)
 
 
 def _start(draft: Draft, document: Mapping[str, Any], around: Around) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from ftctl.importing.draft import Draft, names
 from ftctl.importing.llamafactory_data import data
-from ftctl.importing.llamafactory_names import DEFAULTS
+from ftctl.importing.llamafactory_names import defaults
 from ftctl.importing.llamafactory_saving import evaluation, saving
-from ftctl.importing.places import model
+from ftctl.importing.places import model, seen
 from ftctl.importing.source import Around
 
 TASKS = {"sft": "sft", "pt": "pretrain", "rm": "reward", "dpo": "dpo", "kto": "kto", "ppo": "ppo"}
@@ -51,7 +51,7 @@ OTHER_DEFAULTS = ("learning_rate", "lr_scheduler_type", "optim")
 
 # Files that an argument names; the engine looks for them from the run's folder.
 PATHS = frozenset((
-    "deepspeed", "fsdp_config", "adapter_name_or_path", "ref_model_adapters", "reward_model_adapters",
+    "fsdp_config", "adapter_name_or_path", "ref_model_adapters", "reward_model_adapters",
     "media_dir", "tokenized_path", "new_special_tokens_config", "kt_weight_path",
     "kt_expert_checkpoint_path", "hyper_parallel_args", "offload_folder", "cache_dir", "accelerator_config",
 ))  # fmt: skip
@@ -79,6 +79,8 @@ def train(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
     for part in (_fields, _length, _method, _batch, _precision, _switches, saving, evaluation):
         part(draft, rest, around)
     _owned(draft, rest)
+    if isinstance(file := rest.get("deepspeed"), str) and not file.startswith("{"):
+        rest["deepspeed"] = seen(file, around)
     for argument, value in rest.items():
         draft.native("train", argument, value)
     _said(draft, rest)
@@ -101,7 +103,7 @@ def _fields(draft: Draft, rest: Rest, around: Around) -> None:
         if argument in rest and draft.put(key, rest[argument], argument):
             del rest[argument]
         elif argument in OTHER_DEFAULTS and argument not in rest:
-            draft.set(key, DEFAULTS[argument], f"{argument}: LLaMA-Factory's default")
+            draft.set(key, defaults()[argument], f"{argument}: LLaMA-Factory's default")
 
 
 def _length(draft: Draft, rest: Rest, around: Around) -> None:
@@ -156,7 +158,7 @@ def _block(draft: Draft, rest: Rest, block: str, fields: Mapping[str, str]) -> N
 
 def _batch(draft: Draft, rest: Rest, around: Around) -> None:
     """The global batch: the original says it for one device."""
-    micro = rest.get("per_device_train_batch_size", DEFAULTS["per_device_train_batch_size"])
+    micro = rest.get("per_device_train_batch_size", defaults()["per_device_train_batch_size"])
     steps = rest.get("gradient_accumulation_steps", 1)
     if not all(isinstance(number, int) and number > 0 for number in (micro, steps)):
         return

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ftctl.errors import JobError
+from ftctl.importing import serving
 from ftctl.importing.draft import Draft, names
+from ftctl.importing.flags import nested, parse
 from ftctl.importing.places import folder, seen
+from ftctl.importing.shell_words import Command
 from ftctl.importing.source import Around, Source
 
 # The arguments that belong to the tool alone, and why they end with it.
@@ -67,11 +71,11 @@ class Retired:
 
     def __init__(self, name: str, title: str) -> None:
         self.NAME, self.title = name, title
-        self.SAYS = f"the arguments of {title} (YAML or JSON)"
+        self.SAYS = f"the arguments of {title} (YAML, JSON, or its finetune.py with arguments)"
 
     def looks(self, source: Source) -> bool:
         """Whether the mapping has the tool's own names."""
-        keys = set(source.document)
+        keys = set(_given(source))
         collie = bool(_COLLIE & keys)
         return len(_ALPACA & keys) > 1 and "base_model" in keys and collie == (self.NAME == "collie")
 
@@ -80,8 +84,33 @@ class Retired:
         if source.problems:
             raise JobError(source.problems)
         draft = Draft(f"the arguments of {self.title}", schema)
-        write(draft, source, dict(source.document), around, self.NAME)
+        found = None if source.root is not None else next(_commands(source), None)
+        if found is None:
+            write(draft, source, _given(source), around, self.NAME)
+            return draft
+        command, place = found
+        launched = parse(command.words[:place]).named.get("nproc_per_node", "")
+        if around.gpus is None and str(launched).isdigit():
+            around = replace(around, gpus=int(launched))
+        write(draft, source, _given(source), around, self.NAME)
+        serving.environment(draft, command, "resources.gpus")
+        serving.others(draft, source, command)
         return draft
+
+
+def _given(source: Source) -> dict[str, Any]:
+    """The arguments, from the mapping or from the first command that runs the tool's finetune.py."""
+    if source.root is not None:
+        return dict(source.document)
+    return next((nested(parse(command.words[place:]).named) for command, place in _commands(source)), {})
+
+
+def _commands(source: Source) -> Iterator[tuple[Command, int]]:
+    """The commands that run a finetune.py, and where their arguments start."""
+    for command in source.commands:
+        for place, word in enumerate(command.words):
+            if word.rpartition("/")[2] == "finetune.py":
+                yield command, place + 1
 
 
 ALPACA = Retired("alpaca-lora", "alpaca-lora")

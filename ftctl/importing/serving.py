@@ -15,6 +15,7 @@ from ftctl.importing.write import Reference
 from ftctl.job.rules import LOOPBACK
 
 KEY = "FTCTL_API_KEY"
+_AROUND = frozenset(("docker", "podman", "nerdctl", "kubectl", "srun", "apptainer", "singularity"))
 
 
 def only(
@@ -94,6 +95,8 @@ def around(draft: Draft, source: Source, command: Command, loose: Sequence[str])
     if draft.get("deploy.port") is None:
         draft.drop("port", None, "ftctl takes a free port; set deploy.port for a fixed one")
     environment(draft, command, "deploy.gpus")
+    if command.words[0].rpartition("/")[2] in _AROUND:
+        draft.drop(command.words[0], None, "ports, volumes and variables of its own: ftctl starts the server")
     for word in loose:
         draft.drop(word, None, "a word that belongs to no argument")
     others(draft, source, command)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ftctl.errors import JobError, UsageError
 from ftctl.importing import flagembedding, lazyllm, llamafactory, lmdeploy, vllm
 from ftctl.importing.draft import Draft
+from ftctl.importing.refusals import near_miss
 from ftctl.importing.retired import ALPACA, COLLIE
 from ftctl.importing.source import Around, Source
 from ftctl.job.suggest import nearest
@@ -31,20 +32,6 @@ class Origin(Protocol):
 # The order is that of asking: what names its tool comes before what is known by its keys.
 ORIGINS: tuple[Origin, ...] = (lazyllm, llamafactory, flagembedding, COLLIE, ALPACA, vllm, lmdeploy)
 
-_NOT_ONE: tuple[tuple[frozenset[str], str, str], ...] = (
-    (frozenset(("name", "model")), "this is a job of ftctl already", "validate it with ftctl validate"),
-    (
-        frozenset(("train_dataset", "model")),
-        "this is a config of LLaMA-Factory's rewrite (USE_V1), which has other keys",
-        "import its v0 config",
-    ),
-    (
-        frozenset(("distributed_type", "num_processes")),
-        "this is a config of accelerate: it says how to start a training, not what to train",
-        "import the training config that it starts, with --gpus for its num_processes",
-    ),
-)
-
 
 def origin_of(source: Source, kind: str | None) -> Origin:
     """The origin named `kind`, else the one that the file looks like.
@@ -65,10 +52,9 @@ def origin_of(source: Source, kind: str | None) -> Origin:
 
 
 def _unknown(source: Source) -> JobError:
-    keys = set(source.document)
-    for needed, message, remedy in _NOT_ONE:
-        if needed <= keys:
-            return JobError([source.refuse("", message, remedy)])
+    known = near_miss(source)
+    if known is not None:
+        return JobError([known])
     if source.unread and not source.commands:
         return JobError(source.unread)
     listed = "; ".join(f"{origin.NAME}: {origin.SAYS}" for origin in ORIGINS)

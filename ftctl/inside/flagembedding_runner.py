@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 import torch
+import transformers
 import yaml
 from flagembedding_mends import (  # type: ignore[import-not-found] # beside this file
     hide_token,
@@ -78,11 +79,22 @@ def require_connection(training: Any) -> None:
         )
 
 
+def require_possible(program: str) -> None:
+    """Raise NotImplementedError for the program whose model release 1.4.2 cannot run on transformers 5."""
+    if program.endswith("layerwise") and int(transformers.__version__.partition(".")[0]) >= 5:
+        raise NotImplementedError(
+            f"{program} does not run on transformers {transformers.__version__}: its MiniCPM reads "
+            "rope_scaling['type'], which transformers 5 no longer fills, and cannot be saved; "
+            "train reranker.decoder_only.base"
+        )
+
+
 def main() -> None:
     if STOP.exists():
         sys.exit(0)
     if len(sys.argv) != 3 or sys.argv[1] not in PROGRAMS:
         sys.exit(f"usage: flagembedding_runner.py PROGRAM FILE; PROGRAM is one of {', '.join(PROGRAMS)}")
+    require_possible(sys.argv[1])
     entry = importlib.import_module(f"FlagEmbedding.finetune.{sys.argv[1]}.__main__")
     model, data, training = parse(entry, pathlib.Path(sys.argv[2]))
     hide_token(model)

@@ -5,8 +5,9 @@ Run by FlagEmbedding's interpreter:
     PYTHON make_tiny_retrieval.py KIND OUT_DIR --text FILE [FILE ...] [--seed 0] [--hidden 128]
                                   [--layers 2] [--dropout 0.1]
 
-KIND is encoder (BERT), m3 (XLM-RoBERTa and m3's two heads), cross-encoder (BERT with one label),
-decoder (Qwen3; embedder or reranker) or layerwise (MiniCPM as FlagEmbedding models it).
+KIND is encoder (BERT), m3 (XLM-RoBERTa and m3's two heads), cross-encoder (BERT with one label) or decoder
+(Qwen3; embedder or reranker). There is no layerwise one: on transformers 5 the MiniCPM of
+release 1.4.2 cannot be made.
 """
 
 from __future__ import annotations
@@ -142,39 +143,11 @@ def decoder(corpus: list[str], options: argparse.Namespace) -> tuple[Any, Any]:
     return decoder_tokenizer(corpus), Qwen3ForCausalLM(config)
 
 
-def layerwise(corpus: list[str], options: argparse.Namespace) -> tuple[Any, Any]:
-    """MiniCPM with its plain language head, as `model_type: from_raw_model` reads it."""
-    from FlagEmbedding.finetune.reranker.decoder_only.layerwise.configuration_minicpm_reranker import (
-        LayerWiseMiniCPMConfig,
-    )
-    from FlagEmbedding.finetune.reranker.decoder_only.layerwise.modeling_minicpm_reranker import (
-        LayerWiseMiniCPMForCausalLM,
-    )
-
-    config = LayerWiseMiniCPMConfig(
-        **sizes(options),
-        num_key_value_heads=options.hidden // 32,
-        max_position_embeddings=POSITIONS,
-        tie_word_embeddings=False,
-        scale_emb=1,
-        dim_model_base=options.hidden,
-        scale_depth=1.0,
-        start_layer=options.layers,
-        head_multi=False,
-        head_type="raw",
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    return decoder_tokenizer(corpus), LayerWiseMiniCPMForCausalLM(config)
-
-
 KINDS = {
     "encoder": encoder,
     "m3": m3,
     "cross-encoder": cross_encoder,
     "decoder": decoder,
-    "layerwise": layerwise,
 }
 
 

@@ -32,10 +32,15 @@ _KINDS = {
 
 def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     """All problems of a document, in no order. `schema` must be free of `$ref` (`shape.inline`)."""
+    return look(root, schema)[0]
+
+
+def look(root: Node, schema: Schema) -> tuple[tuple[Problem, ...], frozenset[str]]:
+    """All problems of a document, and the dotted keys that the rules it breaks have looked at."""
     document = values(root)
     if not isinstance(document, dict):
         message = f"a job is a mapping of keys, this is {explain.describe(document)}"
-        return (problem(root.place, (), message, "begin with name: and model:", "type"),)
+        return (problem(root.place, (), message, "begin with name: and model:", "type"),), frozenset()
     not_yet, later_paths = later.refused(root, schema)
     infinite = dict(_not_finite(root))
     wrong = [found for found in _schema_problems(root, document, schema) if found[0] not in infinite]
@@ -43,11 +48,10 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     meant = {path for found in kept for path in _meant(*found)}
     kept = [(path, fault) for path, fault in kept if path not in meant or fault.message != "is missing"]
     bad = (*later_paths, *meant, *(path for path, _ in kept))
-    ruled = [
-        problem(value_place(root, path), path, *said, name)
-        for name, path, said in rules.broken(document, bad)
-    ]
-    return (*of_kind("later", not_yet), *(fault for _, fault in kept), *ruled)
+    ruled = list(rules.broken(document, bad))
+    said = [problem(value_place(root, path), path, *words, name) for name, path, words, _ in ruled]
+    asked = frozenset[str]().union(*(keys for *_, keys in ruled))
+    return (*of_kind("later", not_yet), *(fault for _, fault in kept), *said), asked
 
 
 def _meant(path: Path, fault: Problem) -> Iterator[Path]:

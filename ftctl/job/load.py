@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,44 @@ from ftctl.engine_schema.arguments import with_whole_numbers
 from ftctl.engine_schema.check import native_problems
 from ftctl.engine_schema.files import engine_schema
 from ftctl.engine_schema.table import engine_of
-from ftctl.errors import JobError, of_kind, shown_text
+from ftctl.errors import JobError, UsageError, of_kind, shown_text
 from ftctl.job import environment, normalise, override
-from ftctl.job.check import check
+from ftctl.job.check import look
+from ftctl.job.doubt import Draft, doubted, silenced, without
 from ftctl.job.files import is_dir, missing
 from ftctl.job.model import Job
-from ftctl.job.node import Node, Place, dotted, problem, value_place, values, walk
+from ftctl.job.node import Node, Place, dotted, lookup, problem, value_place, values, walk
 from ftctl.job.shape import inline, whole
 from ftctl.job.yaml12 import compose
 from ftctl.job.yaml_text import MAX_BYTES, decode
 from ftctl.paths import bundled
+
+# Stands for what a job cannot do without: a Hub id that there is not.
+_UNKNOWN = {"name": "?", "model": "?"}
 
 
 def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, str] = os.environ) -> Job:
     """The job in a file, with `--set` overrides applied and `${env:NAME}` references resolved.
 
     Raises JobError with every problem: of the file, of each key, and local files that are not there.
+    """
+    found = draft(path, overrides, environ=environ)
+    if found.problems:
+        raise JobError(found.problems)
+    return found.job
+
+
+def draft(
+    path: Path,
+    overrides: tuple[str, ...] = (),
+    *,
+    gpus: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Draft:
+    """What can be read of the job in a file, and every problem that `load` finds.
+
+    `gpus` is `--gpus`: a count, indices, or all. Raises JobError where there is no job to read: no file, no
+    YAML, or no mapping; UsageError where `--gpus` and the job's own GPUs disagree.
     """
     shown = shown_text(str(path))
     text = _read(path, shown)
@@ -41,19 +64,42 @@ def load(path: Path, overrides: tuple[str, ...] = (), *, environ: Mapping[str, s
     root, overriding = override.apply(root, overrides, schema)
     root, unresolved = environment.resolve(root, schema, environ)
     problems += of_kind("override", overriding) + of_kind("environment", unresolved)
+    if gpus is not None:
+        setting = _gpus_setting(root, gpus, schema)
+        root, overriding = override.apply(root, (setting,), schema)
+        problems, overrides = problems + of_kind("override", overriding), (*overrides, setting)
     folder = normalise.Folder(
         path.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
     )
     told = {(fault.file, fault.line, fault.column) for fault in problems}
+    checked, looked_at = look(root, schema)
     found = (
-        *check(root, schema),
+        *checked,
         *of_kind("native", native_problems(root, engine_schema, schema)),
         *of_kind("path", missing(root, folder)),
     )
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
-    if problems:
+    if not problems:
+        return Draft(job_of(root, path, text, overrides, folder))
+    if not isinstance(root.value, dict):
         raise JobError(problems)
-    return job_of(root, path, text, overrides, folder)
+    left = values(without(root, problems, schema))
+    job = job_of(root, path, text, overrides, folder, document={**_UNKNOWN, **left})
+    job = replace(job, silence=(*job.silence, *silenced(problems)))
+    return Draft(job, problems, doubted(problems, looked_at))
+
+
+def _gpus_setting(root: Node, gpus: str, schema: dict[str, Any]) -> str:
+    """`--gpus` as an override. Raises UsageError where the document says otherwise."""
+    setting = f"resources.gpus={f'[{gpus}]' if ',' in gpus else gpus}"
+    own = lookup(values(root), ("resources", "gpus"))
+    asked, _ = override.apply(Node({}, Place("")), (setting,), schema)
+    if own is not None and own != lookup(values(asked), ("resources", "gpus")):
+        raise UsageError(
+            f"--gpus {gpus} and resources.gpus: {own} disagree",
+            "leave one out; --set resources.gpus=… overrides the job file",
+        )
+    return setting
 
 
 @cache
@@ -79,9 +125,17 @@ def _read(path: Path, shown: str) -> str:
     raise JobError(of_kind("unreadable", [problem(Place(shown), (), message, remedy)]))
 
 
-def job_of(root: Node, path: Path, text: str, overrides: tuple[str, ...], folder: normalise.Folder) -> Job:
-    """The job of a checked document that stands in `path`."""
-    document = _whole(values(root))
+def job_of(
+    root: Node,
+    path: Path,
+    text: str,
+    overrides: tuple[str, ...],
+    folder: normalise.Folder,
+    *,
+    document: dict[str, Any] | None = None,
+) -> Job:
+    """The job of a checked document that stands in `path`; `document` is what is right of another."""
+    document = _whole(values(root) if document is None else document)
     shown = shown_text(str(path))
     places = dict(_places(root, shown))
     return Job(

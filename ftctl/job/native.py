@@ -115,6 +115,14 @@ def table(document: Mapping[str, Any], block: str) -> str:
     return "flagembedding" if engine == "flagembedding" or (by_task and engine in (None, "auto")) else block
 
 
+def own_keys(argument: str, *names: str) -> tuple[str, ...]:
+    """The job's own keys for an engine's argument, by the tables of these names (see `table`)."""
+    owned = (OWNED[name].get(argument) for name in names)
+    same = (SAME[name].get(argument, ()) for name in names)
+    found = (*(key for key in owned if key), *(key for keys in same for key in keys))
+    return tuple(dict.fromkeys(found))
+
+
 def conflicts(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Native arguments that cannot stand: path, message and remedy of each."""
     for block in ("train", "deploy"):

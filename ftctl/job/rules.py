@@ -12,11 +12,13 @@ from ftctl.job.retrieval_rules import RETRIEVAL_RULES
 from ftctl.job.view import Broken, Rule, Said, View
 
 
-def broken(document: Mapping[str, Any], bad: tuple[Path, ...]) -> Iterator[tuple[str, Path, Said]]:
-    """Every broken rule: its name, the path to point at, and message and remedy."""
-    view = View(document, bad)
+def broken(
+    document: Mapping[str, Any], bad: tuple[Path, ...]
+) -> Iterator[tuple[str, Path, Said, frozenset[str]]]:
+    """Every broken rule: its name, the path to point at, message and remedy, and the keys it looked at."""
     for rule in RULES:
-        yield from ((rule.name, path, said) for path, said in rule.find(view))
+        view = View(document, bad)
+        yield from ((rule.name, path, said, frozenset(view.asked)) for path, said in rule.find(view))
 
 
 def _something_to_do(job: View) -> Broken:
@@ -37,7 +39,8 @@ def _train_needs_data(job: View) -> Broken:
 
 
 def _evaluation_needs_rows(job: View) -> Broken:
-    if job.get("train.eval_every") is not None and not job.has("data.eval"):
+    given = job.has("data.eval") or job.wrong("data", "eval")
+    if job.get("train.eval_every") is not None and not given:
         yield (
             ("train", "eval_every"),
             ("there are no rows to evaluate with", "set data.eval, for example to 0.05"),
@@ -78,12 +81,16 @@ def _quantization(job: View) -> Broken:
 def _weights(job: View) -> Broken:
     files = job.get("data.train")
     mix = job.get("data.mix") or "concat"
+    if job.wrong("data", "mix") or job.wrong("data", "train"):
+        return
     if not isinstance(files, list):
         if mix != "concat" and job.has("data.train"):
             yield (
                 ("data", "mix"),
                 (f"is {mix}, and there is one file", "remove it, or add files to data.train"),
             )
+        return
+    if any(job.wrong("data", "train", number, "weight") for number in range(len(files))):
         return
     weighted = [
         i for i, item in enumerate(files) if isinstance(item, Mapping) and item.get("weight") is not None

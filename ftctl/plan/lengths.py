@@ -21,8 +21,8 @@ def choose_lengths(
     query, passage = asked.query_max_length, asked.passage_max_length
     if query is None:
         usual = ICL_QUERY if variant == "decoder-only-icl" else QUERY
-        room = max(limit - (passage or 0), limit // 4) if both else limit
-        query = _chosen("train.query_max_length", usual, min(room, limit // 4 if both else room), 32, made)
+        room = _query_room(limit, passage) if both else limit
+        query = _chosen("train.query_max_length", usual, room, 32, made)
     if passage is None:
         room = max(limit - query, 2) if both else limit
         passage = _chosen("train.passage_max_length", PASSAGE, room, 128, made)
@@ -31,6 +31,12 @@ def choose_lengths(
         what = f"is {passage}, with the query {query + passage}, and the engine's own question takes some 40"
         made.refuse("train.passage_max_length", what, f"write {PROMPT} or more")
     return query, passage
+
+
+def _query_room(limit: int, passage: int | None) -> int:
+    """What a reranker's query may take: what the passage leaves, a quarter where that is open."""
+    left = 0 if passage is None else limit - passage
+    return left if left > 1 else limit // 4
 
 
 def _chosen(key: str, usual: int, room: int, engines: int, made: Decisions) -> int:

@@ -191,6 +191,8 @@ def _gpu_share(deploy: Deploy, on_cpu: bool, cache: int | None) -> Decided:
         return Decided(deploy.gpu_memory_share, "set in the job")
     if on_cpu:
         return Decided(None, "no GPU")
+    if cache is not None:
+        return Decided(None, "the KV cache has its own size")
     return Decided(GPU_SHARE, "of the whole GPU; leaves a tenth to others")
 
 

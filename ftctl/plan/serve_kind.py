@@ -49,7 +49,7 @@ def served_as(model: ModelFacts, trained: RetrievalPlan | None) -> Served:
     architecture = model.architecture or ""
     if architecture.endswith("ForSequenceClassification"):
         return _classifier(architecture, model)
-    if said.layerwise:
+    if said.start_layer is not None:
         raise _layerwise()
     if SCORE in said.others:
         reason = 'its modules.json says that the logit of "Yes" is its score'

@@ -76,7 +76,7 @@ def _found(task: str, kind: str | None, model: ModelFacts) -> tuple[str, str] | 
     name = model.architecture
     if task == "embedding" and kind == "encoder" and model.retrieval.m3:
         return "encoder-only-m3", "colbert_linear.pt and sparse_linear.pt lie beside the weights"
-    if task == "reranker" and model.retrieval.layerwise:
+    if task == "reranker" and model.retrieval.start_layer is not None:
         return "decoder-only-layerwise", "its config.json has start_layer and head_type"
     if kind == "encoder":
         return "encoder-only-base", f"{name} is an encoder"
@@ -91,7 +91,7 @@ def _misfit(asked: str, kind: str | None, model: ModelFacts) -> str | None:
         return f"is for XLM-RoBERTa, and the model is {model.model_type}"
     if asked == "decoder-only-layerwise" and model.model_type != LAYERWISE:
         return f"is for MiniCPM, and the model is {model.model_type}"
-    if asked == "decoder-only-base" and model.retrieval.layerwise:
+    if asked == "decoder-only-base" and model.retrieval.start_layer is not None:
         return "does not fit a model that scores at several layers"
     return None
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftctl.errors import Problem
+from ftctl.facts.model import Facts
+from ftctl.job.doubt import SURE, Doubt
 from ftctl.job.model import Job, problem_at
-from ftctl.job.native import OWNED, SAME
-from ftctl.plan.model import Plan
+from ftctl.job.native import OWNED, own_keys
+from ftctl.plan.model import Plan, ServePlan
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
 from ftctl.rules.table import book
+from ftctl.servers import server
 from ftctl.trainers.table import trainer_of
 
 _ARGUMENT = re.compile(r"\{(\w+)\}")
@@ -33,11 +36,12 @@ def check(
     *,
     packages: frozenset[str] | None = None,
     deepspeed: Mapping[str, Any] | None = None,
+    doubt: Doubt = SURE,
 ) -> Report:
     """Every rule that the plan's training breaks.
 
     `packages` are the distributions in the engine's environment (None: not known), `deepspeed` the content
-    of the DeepSpeed file that `native` names.
+    of the DeepSpeed file that `native` names. No rule speaks that rests on a key in `doubt`.
     """
     rules = None if plan.train is None else book(plan.train.engine)
     if rules is None:
@@ -45,13 +49,39 @@ def check(
     trainer = trainer_of(plan)
     place = _place(plan, packages, deepspeed)
     setting = rules.setting(trainer.arguments(plan), place, trainer.program(plan))
-    return _report(plan.job, setting, rules.rules)
+    if not doubt.keys:
+        return _report(plan.job, broken(setting, rules.rules))
+    from ftctl.rules.doubt import certain
+
+    return _report(plan.job, certain(setting, rules, doubt, plan.job.written))
+
+
+def check_serving(
+    job: Job, plan: ServePlan, facts: Facts, *, packages: frozenset[str] | None = None, doubt: Doubt = SURE
+) -> Report:
+    """Every rule that the job's deployment breaks, as `plan` decides it; the rest as for training."""
+    rules = None if job.deploy is None else book(plan.engine)
+    if rules is None or job.deploy is None:
+        return Report()
+    place = Place(
+        gpus=len(plan.devices),
+        packages=packages,
+        heads=facts.model.attention_heads,
+        model_type=facts.model.model_type,
+    )
+    (command,) = rules.bases
+    setting = rules.setting(server(plan.engine).arguments(plan, job.deploy), place, command)
+    if not doubt.keys:
+        return _report(job, broken(setting, rules.rules), "deploy")
+    from ftctl.rules.doubt import certain
+
+    return _report(job, certain(setting, rules, doubt, job.written), "deploy")
 
 
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
     """Every broken rule with the arguments that it speaks about, its subject first."""
     for rule in rules:
-        if rule.command != setting.command or not rule.broken.holds(setting):
+        if not rule.speaks_of(setting.command) or not rule.broken.holds(setting):
             continue
         if rule.each is None:
             yield rule, rule.about
@@ -74,40 +104,45 @@ def _place(plan: Plan, packages: frozenset[str] | None, deepspeed: Mapping[str, 
     )
 
 
-def _report(job: Job, setting: Setting, rules: Iterable[Rule]) -> Report:
+def _report(job: Job, told: Iterable[tuple[Rule, tuple[str, ...]]], block: str = "train") -> Report:
     found: dict[str, list[Problem]] = {"error": [], "warning": [], "silenced": []}
-    for rule, about in broken(setting, rules):
+    for rule, about in told:
         kind = "silenced" if rule.name in job.silence else rule.severity
-        found[kind].append(_problem(job, rule, about))
+        found[kind].append(_problem(job, rule, about, block))
     return Report(*(tuple(sorted(problems)) for problems in found.values()))
 
 
-def _problem(job: Job, rule: Rule, about: tuple[str, ...]) -> Problem:
+def _problem(job: Job, rule: Rule, about: tuple[str, ...], block: str) -> Problem:
     """The problem at the first argument that the job writes; the subject is named if it is another."""
     subject = about[0]
-    named = next((name for name in about if _written(job, name)), subject)
-    message = rule.message if named == subject else f"{key_of(job, subject)} {rule.message}"
-    made = problem_at(job, key_of(job, named), _told(job, message), _told(job, rule.remedy))
+    named = next((name for name in about if _written(job, name, block)), subject)
+    message = rule.message if named == subject else f"{key_of(job, subject, block)} {rule.message}"
+    told = (_told(job, message, block), _told(job, rule.remedy, block))
+    made = problem_at(job, key_of(job, named, block), *told)
     return replace(made, rule=rule.name, level=rule.severity)
 
 
-def _told(job: Job, text: str) -> str:
-    return _ARGUMENT.sub(lambda match: key_of(job, match[1]), text)
+def _told(job: Job, text: str, block: str) -> str:
+    return _ARGUMENT.sub(lambda match: key_of(job, match[1], block), text)
 
 
-def key_of(job: Job, argument: str) -> str:
+def key_of(job: Job, argument: str, block: str = "train") -> str:
     """The job's key for an engine's argument: the one that is written, or else the job's own for it."""
-    return _written(job, argument) or next(iter(_own(job, argument)), f"train.native.{argument}")
+    native = f"{block}.native.{argument}"
+    return _written(job, argument, block) or next(iter(_own(job, argument, block)), native)
 
 
-def _written(job: Job, argument: str) -> str | None:
-    keys = (f"train.native.{argument}", *_own(job, argument))
-    return next((key for key in keys if key in job.written), None)
+def _written(job: Job, argument: str, block: str) -> str | None:
+    """The key that the job writes; a server's arguments may be written with hyphens."""
+    native = f"{block}.native.{argument}"
+    keys = (native, f"{block}.native.{argument.replace('_', '-')}", *_own(job, argument, block))
+    found = next((key for key in keys if key in job.written), None)
+    inner = (key for key in job.written if key.replace("-", "_").startswith(f"{native}."))
+    return found or next(iter(sorted(inner)), None)
 
 
-def _own(job: Job, argument: str) -> tuple[str, ...]:
+def _own(job: Job, argument: str, block: str) -> tuple[str, ...]:
     """The job's own keys for an engine's argument."""
-    other = job.train is not None and job.train.trainer in OWNED
-    names = job.train.trainer if job.train is not None and other else "train"
-    owned = OWNED[names].get(argument)
-    return (owned,) if owned else SAME[names].get(argument, ())
+    if block == "train" and job.train is not None and job.train.trainer in OWNED:
+        block = job.train.trainer
+    return own_keys(argument, block)

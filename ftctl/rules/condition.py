@@ -90,9 +90,25 @@ def broken_number(name: str) -> Condition:
     return Condition(f"`{name}` over 1 and not whole", holds)
 
 
+def more(name: str, other: str) -> Condition:
+    """Both arguments are numbers, set or by default, and the first is the larger."""
+
+    def holds(setting: Setting) -> bool:
+        first, second = setting.number(name), setting.number(other)
+        return first is not None and second is not None and first > second
+
+    return Condition(f"`{name}` > `{other}`", holds)
+
+
 def names(name: str, word: str) -> Condition:
     """The argument, a list or words with commas between, has the word."""
     return Condition(f"`{name}` with {word}", lambda setting: word in setting.words(name))
+
+
+def written(*names: str) -> Condition:
+    """Any of the arguments is written, whatever the engine's default is."""
+    said = " or ".join(f"`{name}`" for name in names) + " written"
+    return Condition(said, lambda setting: any(setting.arguments.get(name) is not None for name in names))
 
 
 def fact(says: str, holds: Callable[[Setting], bool]) -> Condition:
@@ -112,6 +128,7 @@ def lacks(package: str) -> Condition:
 DISTRIBUTED = fact("several processes", lambda setting: setting.place.world_size > 1)
 ALONE = fact("one process", lambda setting: setting.place.world_size == 1)
 ON_CPU = fact("the CPU", lambda setting: setting.place.gpus == 0)
+ON_GPU = fact("a GPU", lambda setting: setting.place.gpus > 0)
 OLD_DEVICE = fact(
     "the CPU, or a GPU older than Ampere",
     lambda setting: setting.place.gpus == 0 or setting.place.bf16 is False,
@@ -125,4 +142,3 @@ EVALUATES = fact(
         or setting.get("eval_strategy") not in ("no", None)
     ),
 )
-EXPORTS = fact("export", lambda setting: setting.command == "export")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 from ftctl.rules.table import all_rules, books
 
@@ -23,8 +24,9 @@ silence: [template-literal]
 ```
 
 The last column says who finds it without ftctl. **parser**: the engine's parser, after 10 to 40 seconds of
-imports; a test proves that it does. **later**: the engine, while it loads the model or trains. **silent**:
-nobody. **gpu**: the engine, on a machine with a GPU or without one.
+imports; a test proves that it does. **later, proved**: the engine, while it loads the model or trains; a test
+runs that too. **later, not proved here**: the proof needs what is named. **silent**: nobody. **gpu**: the
+engine, on a machine with a GPU or without one.
 """
 
 
@@ -36,16 +38,35 @@ def reference() -> str:
         for group, rules in book.groups.items():
             lines += [f"### {group}\n", "| rule | wrong when | because | way out | source | found by |",
                       "|---|---|---|---|---|---|"]  # fmt: skip
-            lines += [*map(_row, rules), ""]
+            lines += [*(_row(rule, book) for rule in rules), ""]
     return "\n".join(lines)
 
 
-def _row(rule: Rule) -> str:
+def _row(rule: Rule, book: Book) -> str:
     mark = "**" if rule.severity == "error" else "*"
     because = f"`{rule.about[0]}` {rule.message}" if rule.each is None else f"it {rule.message}"
-    cells = (f"{mark}{rule.name}{mark}", rule.broken.says, _named(because), _named(rule.remedy),
-             f"`{rule.source}`", rule.proof)  # fmt: skip
+    wrong = _where(rule, book) + rule.broken.says
+    cells = (f"{mark}{rule.name}{mark}", wrong, _named(because), _named(rule.remedy), f"`{rule.source}`",
+             _found_by(rule))  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _where(rule: Rule, book: Book) -> str:
+    """The programs of a rule that holds for several but not for all, a whole family as one."""
+    held = {command for command in book.bases if rule.speaks_of(command)}
+    if held == set(book.bases) or not any(one.also for one in book.rules):
+        return ""
+    said: list[str] = []
+    for family in sorted({command.partition(".")[0] for command in held}):
+        members = {command for command in book.bases if command.startswith(f"{family}.")}
+        said += [f"{family}.*"] if members <= held else sorted(members & held)
+    return f"{', '.join(f'`{program}`' for program in said)}: "
+
+
+def _found_by(rule: Rule) -> str:
+    if rule.proof != "later":
+        return rule.proof
+    return f"later, not proved here: needs {rule.unproved}" if rule.unproved else "later, proved"
 
 
 def _named(text: str) -> str:

@@ -16,7 +16,8 @@ class Place:
 
     `gpus` counts those in use (0: the CPU); `packages` are the distributions of the engine's environment,
     names in lower case with hyphens; `deepspeed` is the content of the DeepSpeed file that the arguments
-    name; `output` says what the output folder holds: nothing (""), "weights" or "checkpoints".
+    name; `output` says what the output folder holds: nothing (""), "weights" or "checkpoints". `heads` are
+    the model's attention heads, and `model_type` is that of its configuration.
     """
 
     gpus: int = 0
@@ -25,6 +26,8 @@ class Place:
     packages: frozenset[str] | None = None
     deepspeed: Mapping[str, Any] | None = None
     output: str = ""
+    heads: int | None = None
+    model_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,15 @@ class Setting:
     defaults: Arguments = field(default_factory=dict)
 
     def get(self, name: str) -> Any:
-        """The value that the engine will see: what is written, else its default, else None."""
-        return self.arguments[name] if name in self.arguments else self.defaults.get(name)
+        """The value that the engine will see: what is written, else its default, else None.
+
+        `argument.key` is a key of an argument that is a mapping, or JSON as text.
+        """
+        if name in self.arguments:
+            return self.arguments[name]
+        argument, dot, key = name.partition(".")
+        inner = _mapping(self.arguments.get(argument)).get(key) if dot else None
+        return self.defaults.get(name) if inner is None else inner
 
     def number(self, name: str) -> float | None:
         """The value where it is a number; None where it is anything else."""
@@ -60,13 +70,8 @@ class Setting:
     def deepspeed(self) -> Mapping[str, Any] | None:
         """The DeepSpeed configuration, where one is asked for and can be known."""
         value = self.get("deepspeed")
-        if isinstance(value, str) and value.startswith("{"):
-            try:
-                value = json.loads(value)
-            except ValueError:
-                return None
-        if isinstance(value, Mapping):
-            return value
+        if isinstance(value, Mapping) or (isinstance(value, str) and value.startswith("{")):
+            return _mapping(value) or None
         return self.place.deepspeed if value else None
 
     @property
@@ -75,3 +80,13 @@ class Setting:
         found = (self.deepspeed or {}).get("zero_optimization")
         stage = found.get("stage") if isinstance(found, Mapping) else None
         return stage if isinstance(stage, int) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping, or JSON of one as text; empty for anything else."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, Mapping) else {}

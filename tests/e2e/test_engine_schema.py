@@ -20,9 +20,10 @@ from ftctl.engines.locate import locate
 from ftctl.engines.table import find
 from ftctl.facts.model import EngineFacts
 from ftctl.job.shape import Schema, types
-from ftctl.servers.vllm import _words
+from ftctl.servers.vllm import words
 
 pytestmark = pytest.mark.engine
+INSIDE = Path(__file__).parents[2] / "ftctl" / "inside"
 
 
 def regenerated(name: str, engine: EngineFacts) -> str:
@@ -35,6 +36,14 @@ def test_a_schema_is_what_its_installed_engine_says(name: str) -> None:
     if not engine.installed:
         pytest.skip(f"{name} is not installed: `ftctl engines install {name}` takes gigabytes")
     assert regenerated(name, engine) == schema_path(name).read_text(encoding="utf-8")
+
+
+def test_the_model_types_are_those_of_its_transformers(llamafactory_python: Path) -> None:
+    maker = INSIDE / "list_model_types.py"
+    done = subprocess.run(
+        [llamafactory_python, maker], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == (INSIDE.parent / "trainers" / "model_types.py").read_text(encoding="utf-8")
 
 
 def test_the_schema_of_llamafactory_is_what_it_says(llamafactory_python: Path) -> None:
@@ -87,7 +96,7 @@ def test_what_the_schema_says_the_servers_own_parser_says_too(name: str, head: l
         if key in SPECIAL or "x-ftctl-positional" in argument:
             continue
         flag = key.replace("_", "-")
-        taken += [(*head, *_words(flag, value)) for value in samples(argument)]
+        taken += [(*head, *words(flag, value)) for value in samples(argument)]
         refused += [(*head, f"--{flag}={value}") for value in wrong(argument)]
     assert min(len(taken), len(refused)) > 50
     said = ask_parser(name, engine.python, [*taken, *refused])

@@ -19,6 +19,9 @@ from ftctl.rules.rule import Rule
 
 pytestmark = pytest.mark.engine
 RULES = BOOK.rules
+# Frames of the engine itself: a rule's source is the innermost of them.
+OWN = re.compile(r"/llamafactory/|/transformers/(?:trainer|integrations/)")
+TABLES = ("numbers", "words")
 DRIVER = Path(__file__).with_name("try_rules.py")
 
 
@@ -31,24 +34,32 @@ class Tried:
 
 
 def _examples(rule: Rule) -> list[dict[str, Any]]:
-    shared = {"command": rule.command, "world_size": rule.place.world_size, "output": rule.place.output}
+    shared = {"rule": rule.name, "world_size": rule.place.world_size, "output": rule.place.output}
     here = ALL if rule.place.packages is None else rule.place.packages
     return [
         {"id": f"{rule.name} refused", "arguments": BOOK.example(rule, rule.refused),
-         "packages": sorted(here), **shared},
+         "packages": sorted(here), "runs": rule.proof == "later" and not rule.unproved, **shared},
         {"id": f"{rule.name} allowed", "arguments": BOOK.example(rule, rule.allowed),
-         "packages": sorted(ALL), **shared},
+         "packages": sorted(ALL), "runs": False, **shared},
     ]  # fmt: skip
 
 
+def _table(name: str) -> dict[str, Any]:
+    """A training on a CSV file that the driver writes."""
+    arguments = {**BOOK.bases["train"], "dataset": name}
+    return {"id": name, "rule": "", "arguments": arguments, "world_size": 1, "packages": [],
+            "output": "", "runs": True}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
-def tried(llamafactory_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Tried:
+def tried(llamafactory_python: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     """One process of the engine's interpreter, which imports the engine once."""
     done = subprocess.run(
-        [llamafactory_python, "-B", DRIVER],
-        input=json.dumps([one for rule in RULES for one in _examples(rule)]),
+        [llamafactory_python, "-B", DRIVER, tiny_model],
+        input=json.dumps([*(one for rule in RULES for one in _examples(rule)), *map(_table, TABLES)]),
         cwd=tmp_path_factory.mktemp("rules"),
-        env={"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "LLAMAFACTORY_VERBOSITY": "ERROR"},
+        env={"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "LLAMAFACTORY_VERBOSITY": "ERROR",
+             "HF_HOME": "home"},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
@@ -86,6 +97,31 @@ def test_the_engine_s_parser_lets_the_others_through(tried: Tried, rule: Rule) -
     """Which is why a rule says it: nothing would, or only after the model is loaded."""
     answer = tried.answers[f"{rule.name} refused"]
     assert not answer["error"], (answer["error"], answer["message"])
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in _by("later") if not rule.unproved], ids=lambda rule: rule.name
+)
+def test_the_engine_refuses_the_others_later_and_there(tried: Tried, rule: Rule) -> None:
+    """The whole training of the tiny model on the CPU, or where none gets there the function alone."""
+    run = tried.answers[f"{rule.name} refused"]["run"]
+    assert run["error"], "the engine runs it to its end"
+    file, _, function = rule.source.partition(":")
+    own = [frame for frame in run["passed"] if OWN.search(frame) and not frame.endswith(":check_version")]
+    assert re.search(rf"(?:^|/){re.escape(file)}:{function}$", own[-1]), (run["message"], own)
+
+
+def test_a_csv_column_of_numbers_fails_in_the_engine_and_one_with_a_word_does_not(tried: Tried) -> None:
+    """What `ftctl data check` and `validate` refuse before it."""
+    assert tried.answers["numbers"]["run"]["error"]
+    assert not tried.answers["words"]["run"]["error"]
+
+
+def test_what_is_proved_by_no_test_says_what_that_needs() -> None:
+    assert {rule.name for rule in RULES if rule.unproved} == {
+        "mixture-of-depths-broken", "hyper-parallel-sft-full", "badam-ratio-optimizer", "fsdp-or-deepspeed",
+        "best-model-needs-optimizer", "find-batch-size-not-zero3",
+    }  # fmt: skip
 
 
 def test_the_defaults_are_the_engine_s(tried: Tried) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ftctl.errors import JobError, Problem
 from ftctl.facts.asked import Asked
-from ftctl.job.load import load
+from ftctl.job.load import draft
 from ftctl.prepare import prepare
 from ftctl.view.reports.kinds import description
 from ftctl.view.reports.model import kind_of
@@ -27,7 +27,7 @@ def problems_of(name: str, asked: Asked) -> tuple[Problem, ...]:
     """Every problem of a case; the working directory must be that of the cases."""
     environ = {"HOME": "/nowhere", "PATH": os.defpath}
     try:
-        prepare(load(Path(f"{name}.yaml"), environ=environ), environ=environ, anywhere=True, asked=asked)
+        prepare(draft(Path(f"{name}.yaml"), environ=environ), environ=environ, anywhere=True, asked=asked)
     except JobError as error:
         return error.problems
     return ()
@@ -57,15 +57,17 @@ def test_every_mistake_is_named_in_its_line(name: str, asked: Asked, monkeypatch
     assert all(description(kind_of(problem)) != "The job can be run." for problem in problems)
 
 
-def test_there_are_forty_and_more_of_seven_sorts() -> None:
+def test_there_are_forty_and_more_of_eight_sorts() -> None:
     sorts = {name.partition("_")[0] for name in NAMES}
-    assert {"typo", "type", "range", "conflict", "native", "file", "data"} <= sorts
+    assert {"typo", "type", "range", "conflict", "native", "file", "data", "mixed"} <= sorts
     assert len(NAMES) >= 40
     assert sorted(path.stem for path in CASES.glob("*.expected")) == NAMES
 
 
-def test_ten_mistakes_are_ten_errors() -> None:
-    assert len((CASES / "ten_mistakes.expected").read_text(encoding="utf-8").splitlines()) == 10
+@pytest.mark.parametrize("name", ["ten_mistakes", "mixed_ten_kinds", "mixed_ten_more"])
+def test_ten_mistakes_are_ten_errors(name: str) -> None:
+    said = (CASES / f"{name}.expected").read_text(encoding="utf-8").splitlines()
+    assert len(said) == len({line.partition(": ")[0] for line in said}) == 10
 
 
 def write() -> None:

@@ -21,10 +21,16 @@ CASES = Path(__file__).parent / "import"
 NAMES = sorted(path.name for path in CASES.iterdir() if path.is_file())
 REFUSED = {
     "accelerate.yaml",
+    "deepspeed_file.json",
     "lazyllm_easyr1.yaml",
     "megatron.yaml",
     "nothing.txt",
+    "prepares_model.sh",
+    "rows_info.json",
+    "special_tokens.yaml",
+    "starts_config.sh",
     "typo.yaml",
+    "v1_merge.yaml",
     "v1_rewrite.yaml",
 }
 COMPARED = [name for name in NAMES if name not in REFUSED]
@@ -71,6 +77,17 @@ def test_a_training_that_this_version_takes_is_rendered_and_compared(name: str) 
     made = imported(name)
     assert made.differences is not None
     assert not made.problems
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMPARED if name.startswith(("dpo", "kto", "oft", "ppo", "pretrain", "reward"))]
+)
+def test_what_a_later_version_trains_is_compared_too(name: str) -> None:
+    made = imported(name)
+    assert {fault.key for fault in made.problems} <= {"train.task", "train.method"}
+    found = {difference.key for difference in made.differences or ()}
+    assert "dataset_dir" in found or "dataset" in found
+    assert not found & {"stage", "finetuning_type"}
 
 
 @pytest.mark.parametrize(

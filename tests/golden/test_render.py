@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ftctl.facts.model import Facts, Gpu, MachineFacts
+from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts
 from ftctl.job.load import load
 from ftctl.plan.model import Plan
 from ftctl.prepare import prepare
@@ -34,9 +34,11 @@ def plan_of(case: Path) -> Plan:
 
 def steady(facts: Facts, case: Path) -> Facts:
     """Interpreters as they are called everywhere."""
-    trainer = facts.trainer and replace(facts.trainer, python=Path("/engines/llamafactory/bin/python"))
-    vllm = facts.server and replace(facts.server, python=Path("/engines/vllm/bin/python"))
-    return replace(facts, trainer=trainer, server=vllm)
+
+    def renamed(engine: EngineFacts | None) -> EngineFacts | None:
+        return engine and replace(engine, python=Path(f"/engines/{engine.name}/bin/python"))
+
+    return replace(facts, trainer=renamed(facts.trainer), server=renamed(facts.server))
 
 
 def text_of(plan: Plan) -> str:

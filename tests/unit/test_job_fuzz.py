@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ftctl.errors import JobError
-from ftctl.job.load import job_schema, load
+from ftctl.job.load import draft, job_schema
 from ftctl.job.shape import levels
 from ftctl.prepare import prepare
 from ftctl.view.reports import as_json, github, junit, sarif
@@ -122,8 +122,7 @@ def answer(folder: Path, text: bytes, overrides: list[str] | None = None) -> boo
     path = folder / "job.yaml"
     path.write_bytes(text)
     try:
-        job = load(path, tuple(overrides or ()), environ=ENVIRON)
-        prepare(job, environ=ENVIRON, anywhere=True)
+        prepare(draft(path, tuple(overrides or ()), environ=ENVIRON), environ=ENVIRON, anywhere=True)
     except JobError as error:
         clean(error, text)
         return False

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from ftctl.errors import JobError
-from ftctl.job.load import load
+from ftctl.job.load import draft
+from ftctl.prepare import prepare
 
 CASES = Path(__file__).parents[1] / "golden" / "bad_jobs"
+ENVIRON = {"HOME": "/nowhere", "PATH": "/usr/bin", "FTCTL_TEST_KEY": "secret-value"}
 NAMES = sorted(path.stem for path in CASES.glob("*.yaml"))
 
 
 def said(name: str) -> str:
     """All that is said of a case; machine paths as DIR."""
     with pytest.raises(JobError) as caught:
-        load(Path(f"{name}.yaml"), environ={"HOME": "/nowhere", "FTCTL_TEST_KEY": "secret-value"})
+        prepare(draft(Path(f"{name}.yaml"), environ=ENVIRON), environ=ENVIRON, anywhere=True)
     assert caught.value.exit_code == 2
     return str(caught.value).replace(str(CASES), "DIR") + "\n"
 

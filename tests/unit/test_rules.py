@@ -5,27 +5,37 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ftctl.engine_schema.table import DESCRIBED
 from ftctl.job.model import Data, Dataset, Job, Quantization, Train
+from ftctl.rules.book import Book
 from ftctl.rules.check import Report, broken, check, key_of
-from ftctl.rules.llamafactory.table import BOOK
 from ftctl.rules.reference import reference
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
-from ftctl.rules.table import all_names, all_rules
+from ftctl.rules.table import all_names, all_rules, books
 from tests.conftest import ROOT
 from tests.plans import A100, V100, decide, facts, job, machine
 
-RULES = BOOK.rules
-PARSED = [rule for rule in RULES if rule.proof == "parser"]
+RULES = [(book, rule) for book in books() for rule in book.rules]
+PARSED = {book.engine: [rule for rule in book.rules if rule.proof == "parser"] for book in books()}
+every_rule = pytest.mark.parametrize(("book", "rule"), RULES, ids=[rule.name for _, rule in RULES])
 
 
-def setting(rule: Rule, change: str) -> Setting:
-    return BOOK.setting(BOOK.example(rule, getattr(rule, change)), rule.place, rule.command)
+def setting(book: Book, rule: Rule, change: str) -> Setting:
+    return book.setting(book.example(rule, getattr(rule, change)), rule.place, rule.command)
+
+
+@cache
+def arguments(engine: str) -> set[str]:
+    """Every argument of an engine, as its schema has them."""
+    file = ROOT / "schemas" / DESCRIBED[engine].kind / f"{engine}.schema.json"
+    return set(json.loads(file.read_text(encoding="utf-8"))["properties"])
 
 
 def told(native: dict[str, Any], *, train: Train | None = None, the_job: Job | None = None) -> Report:
@@ -45,32 +55,44 @@ def told(native: dict[str, Any], *, train: Train | None = None, the_job: Job | N
 
 
 def test_names_are_unique_and_made_of_words() -> None:
-    assert len(all_names()) == len(all_rules())
+    for book in books():
+        assert len({rule.name for rule in book.rules}) == len(book.rules)
+    said = {(rule.name, rule.message) for rule in all_rules()}  # engines share a name with the rule alone
+    assert len(all_names()) == len(said)
     assert all(re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)+", name) for name in all_names())
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_the_examples_are_about_the_rule(rule: Rule) -> None:
-    assert rule.broken.holds(setting(rule, "refused"))
-    allowed = setting(rule, "allowed")
+@every_rule
+def test_the_examples_are_about_the_rule(book: Book, rule: Rule) -> None:
+    refused, allowed = setting(book, rule, "refused"), setting(book, rule, "allowed")
+    assert rule.broken.holds(refused)
     if rule.place.packages is None and not rule.place.output:
         assert not rule.broken.holds(allowed)
-    assert setting(rule, "refused").arguments != allowed.arguments or rule.place.packages is not None
+    assert refused.arguments != allowed.arguments or rule.place.packages is not None
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_the_texts_name_arguments_that_the_rule_is_about(rule: Rule) -> None:
+@every_rule
+def test_the_texts_name_arguments_that_the_rule_is_about(book: Book, rule: Rule) -> None:
     said = re.findall(r"\{(\w+)\}", rule.message + rule.remedy)
     assert set(said) <= set(rule.about)
     assert rule.message and rule.remedy and ":" in rule.source
     assert not rule.remedy.endswith(".") and not rule.message.endswith(".")
 
 
-@pytest.mark.parametrize("rule", PARSED, ids=lambda rule: rule.name)
-def test_the_nearest_allowed_breaks_no_rule_of_the_parser(rule: Rule) -> None:
+@every_rule
+def test_a_rule_speaks_of_arguments_of_its_engine(book: Book, rule: Rule) -> None:
+    assert rule.command in book.bases
+    about = rule.about if rule.each is None else ()
+    assert {*about, *rule.refused, *rule.allowed} - set(book.bases[rule.command]) <= arguments(book.engine)
+
+
+@every_rule
+def test_the_nearest_allowed_breaks_no_rule_of_the_parser(book: Book, rule: Rule) -> None:
+    if rule.proof != "parser":
+        return
     place = replace(rule.place, packages=None, output="", gpus=0)
-    allowed = BOOK.setting(BOOK.example(rule, rule.allowed), place, rule.command)
-    assert [other.name for other, _ in broken(allowed, PARSED)] == []
+    allowed = book.setting(book.example(rule, rule.allowed), place, rule.command)
+    assert [other.name for other, _ in broken(allowed, PARSED[book.engine])] == []
 
 
 def test_a_small_job_breaks_no_rule() -> None:

@@ -54,9 +54,11 @@ def test_a_silenced_rule_is_seen_and_refuses_nothing(ftctl: Cli, folder: Path) -
 def test_a_rule_that_does_not_exist_cannot_be_silenced(ftctl: Cli, folder: Path) -> None:
     (folder / "job.yaml").write_text(JOB + "silence: [rslora-need-lora]\n")
     said = ftctl("validate", "job.yaml", code=2)
-    assert said.err.splitlines()[0] == (
+    warning, error, verdict = said.err.splitlines()  # and not the rule that was meant
+    assert error == (
         "job.yaml:6:11: silence[0]: rslora-need-lora is no rule of an engine; did you mean rslora-needs-lora?"
     )
+    assert "[template-literal]" in warning and verdict == "ftctl: 1 problem and 1 warning"
 
 
 def test_all_broken_rules_are_told_at_once_in_file_order(ftctl: Cli, folder: Path) -> None:
@@ -98,3 +100,11 @@ def test_a_deepspeed_file(tmp_path: Path) -> None:
     assert deepspeed_config(str(tmp_path / "gone.json")) is None
     assert deepspeed_config("zero.json") is None
     assert deepspeed_config({"zero_optimization": {}}) is None
+
+
+@pytest.mark.parametrize("verb", [("plan",), ("render",), ("train", "--no-install")])
+def test_warnings_are_shown_beside_errors(ftctl: Cli, folder: Path, verb: tuple[str, ...]) -> None:
+    (folder / "job.yaml").write_text(JOB + "  epochs: many\nresources: {gpus: 0}\n")
+    lines = ftctl(*verb, "job.yaml", code=2).err.splitlines()
+    assert lines[0].startswith(WARNING) and lines[1].startswith("job.yaml:6:11: train.epochs: is text")
+    assert lines[2:] == ["ftctl: 1 problem and 1 warning"]

@@ -53,10 +53,7 @@ RULE_OF = {
     "dep_use_swanlab": "use-swanlab-needs-swanlab", "dep_use_galore": "use-galore-needs-galore-torch",
     "dep_use_apollo": "use-apollo-needs-apollo-torch", "dep_use_badam": "use-badam-needs-badam",
     "dep_use_adam_mini": "use-adam-mini-needs-adam-mini", "dep_deepspeed": "deepspeed-needs-deepspeed",
-    "dep_pwg": "predict-with-generate-needs-jieba", "dep_vllm": "backend-needs-vllm",
-    "dep_sglang": "backend-needs-sglang", "I1": "vllm-needs-sft", "I2": "vllm-not-quantizing",
-    "I3": "vllm-without-rope", "I4": "vllm-one-adapter", "X1": "export-dir-needed",
-    "X2": "export-merge-first", "X3": "export-not-quantized", "X4": "export-bits", "Q1": "bnb-bits",
+    "dep_pwg": "predict-with-generate-needs-jieba", "Q1": "bnb-bits",
     "Q2": "quantized-sharding-needs-4-bits", "Q3": "hqq-bits", "Q4": "eetq-bits",
     "Q6": "quantization-not-on-the-fly", "A3": "dora-not-quantized", "A4": "kt-needs-lora",
     "A5": "unsloth-not-oft", "A6": "zero3-one-adapter", "A7": "oft-one-size",
@@ -78,6 +75,10 @@ ELSEWHERE = {
     "S2": "the dataset_info.json is rendered for the stage", "S3": "a look at the rows",
     "S8": "the plan knows the templates", "O12": "a look at the model's config.json",
     "O13": "the plan chooses the precision",
+    # ftctl's one export is the merge of its own adapter, and a job has no word in it.
+    **dict.fromkeys(("X1", "X2", "X3", "X4"), "ftctl writes every argument of its merge itself"),
+    # A training may not name a backend at all (train-backend), and ftctl serves by the servers themselves.
+    **dict.fromkeys(("I1", "I2", "I3", "I4", "dep_vllm", "dep_sglang"), "ftctl never serves by this engine"),
 }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def test_what_is_trained_decides_before_the_folder_is_there() -> None:
     [
         (model("BertForSequenceClassification", labels=3), None, "3 labels is a classifier"),
         (model("BertModel", pooling="max_tokens"), None, "pools by max_tokens, which vLLM does not do"),
-        (model("MiniCPM", layerwise=True), None, "layerwise"),
+        (model("MiniCPM", start_layer=8), None, "layerwise"),
         (model("MiniCPM"), replace(RERANKER, variant="decoder-only-layerwise"), "layerwise"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -169,3 +170,17 @@ def test_every_kind_has_a_description(kind: str) -> None:
     assert description(kind)
     assert kind == kind.lower()
     assert " " not in kind
+
+
+def test_warnings_stand_beside_errors_in_every_format() -> None:
+    report = Report((Checked("good.yaml", problems=(HINT, replace(HINT, line=6, level="error", rule=""))),))
+    assert report.verdict == "1 problem and 1 warning"
+    assert problem_lines(report).splitlines()[0].startswith("good.yaml:5:3: data.eval: warning: ")
+    assert [p["level"] for p in json.loads(as_json.write(report, BASE))["problems"]] == ["warning", "error"]
+    commands = github.write(report, BASE).splitlines()
+    assert [line.partition(" ")[0] for line in commands] == ["::warning", "::error"]
+    results = json.loads(sarif.write(report, BASE))["runs"][0]["results"]
+    assert [result["level"] for result in results] == ["warning", "error"]
+    (failure,) = ElementTree.fromstring(junit.write(report, BASE).encode()).iter("failure")
+    assert failure.get("message") == "1 problem and 1 warning"
+    assert len((failure.text or "").splitlines()) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftctl.rules.condition import above, below, fact, given, on, unless, when
 from ftctl.rules.rule import DROP, Rule
+from ftctl.rules.setting import Setting
 
 SOURCE = "hparams/data_args.py:__post_init__"
 HELD_OUT = fact("`val_size` > 1e-6", lambda setting: (setting.number("val_size") or 0) > 1e-6)
@@ -23,6 +24,12 @@ def _unequal(name: str, message: str, remedy: str) -> Rule:
         (name, "interleave_probs"), message, remedy,
         {**MIXED, **wrong}, {**MIXED, **right},
     )  # fmt: skip
+
+
+def _all_rows(setting: Setting) -> bool:
+    """A share of 1; the whole number is one row."""
+    value = setting.get("val_size")
+    return isinstance(value, float) and value == 1
 
 
 RULES: tuple[Rule, ...] = (
@@ -83,7 +90,7 @@ RULES: tuple[Rule, ...] = (
         {"dataset": DROP}, {},
     ),
     Rule(
-        "streaming-needs-workers", "data/loader.py:get_dataset",
+        "streaming-needs-workers", "data/converter.py:align_dataset",
         on("streaming") & below("dataloader_num_workers", 1), ("dataloader_num_workers", "streaming"),
         "is 0, and local files are streamed by workers: the engine ends with StopIteration",
         "set it to 1 or more",
@@ -99,9 +106,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "held-out-count-above-one", "data/data_utils.py:split_dataset",
-        fact("`val_size` 1", lambda setting: setting.number("val_size") == 1), ("val_size",),
-        "is 1, which the engine reads as all rows", "write 2 or more rows, or a share below 1",
-        {"val_size": 1, "eval_strategy": "epoch"}, {"val_size": 2, "eval_strategy": "epoch"}, proof="later",
+        fact("`val_size` 1.0", _all_rows), ("val_size",),
+        "is 1.0, which the engine reads as all rows", "write 1 or more rows, or a share below 1",
+        {"val_size": 1.0, "eval_strategy": "epoch"}, {"val_size": 2, "eval_strategy": "epoch"}, proof="later",
     ),
     Rule(
         "tokenized-path-wins", "data/loader.py:get_dataset", given("tokenized_path"), ("tokenized_path",),
@@ -127,6 +134,7 @@ RULES: tuple[Rule, ...] = (
         ("mix_strategy",),
         "is no way to mix that the engine knows",
         "write concat, interleave_under, interleave_over or interleave_once",
-        {"mix_strategy": "interleave"}, {"mix_strategy": "interleave_over"}, proof="later",
+        {"dataset": "one,two", "mix_strategy": "interleave"},
+        {"dataset": "one,two", "mix_strategy": "interleave_over"}, proof="later",
     ),
 )  # fmt: skip

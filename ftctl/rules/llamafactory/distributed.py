@@ -100,7 +100,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "fsdp-or-deepspeed", "trainer.py:__init__", on("fsdp") & on("deepspeed"), ("fsdp", "deepspeed"),
         "and {deepspeed} are both set", "keep one",
-        {**Z2, "fsdp": "full_shard"}, {"fsdp": "full_shard"}, place=TWO, proof="later",
+        {**Z2, "fsdp": "full_shard"}, {"fsdp": "full_shard"}, place=TWO,
+        proof="later", unproved="a GPU and the package deepspeed",
     ),
     Rule(
         "best-model-needs-optimizer", "trainer.py:__init__",
@@ -111,13 +112,13 @@ RULES: tuple[Rule, ...] = (
         {**HELD_OUT, "save_strategy": "epoch", "fsdp": "full_shard", "save_only_model": True,
          "load_best_model_at_end": True},
         {**HELD_OUT, "save_strategy": "epoch", "fsdp": "full_shard", "load_best_model_at_end": True},
-        place=TWO, proof="later",
+        place=TWO, proof="later", unproved="a GPU",
     ),
     Rule(
         "find-batch-size-not-zero3", "trainer.py:_inner_training_loop", ZERO3 & on("auto_find_batch_size"),
         ("auto_find_batch_size", "deepspeed"),
         "does not go with DeepSpeed ZeRO-3", "remove it, and set a batch size that fits",
-        {**Z3, "auto_find_batch_size": True}, Z3, place=TWO, proof="later",
+        {**Z3, "auto_find_batch_size": True}, Z3, place=TWO, proof="later", unproved="the package deepspeed",
     ),
     Rule(
         "quantized-sharding-needs-4-bits", "model/model_utils/quantization.py:configure_quantization",
@@ -125,7 +126,7 @@ RULES: tuple[Rule, ...] = (
         & fact("`quantization_bit` other than 4", lambda setting: setting.get("quantization_bit") != 4),
         ("quantization_bit", "deepspeed", "fsdp"),
         "is spread over devices, which works with 4 bits alone", "write 4",
-        {"fsdp": "full_shard", "quantization_bit": 8}, {"fsdp": "full_shard", "quantization_bit": 4},
+        {**Z3, "quantization_bit": 8}, {**Z3, "quantization_bit": 4},
         place=TWO, proof="later",
     ),
     Rule(
@@ -133,8 +134,8 @@ RULES: tuple[Rule, ...] = (
         given("quantization_bit") & when("quantization_method", "hqq", "eetq") & SHARDED,
         ("quantization_method", "deepspeed", "fsdp"),
         "cannot be spread over devices with DeepSpeed ZeRO-3 or FSDP", "write bnb",
-        {"fsdp": "full_shard", "quantization_bit": 8, "quantization_method": "hqq"},
-        {"fsdp": "full_shard", "quantization_bit": 4}, place=TWO, proof="later",
+        {**Z3, "quantization_bit": 8, "quantization_method": "hqq"},
+        {**Z3, "quantization_bit": 4}, place=TWO, proof="later",
     ),
     Rule(
         "zero3-one-adapter", "model/adapter.py:_setup_lora_tuning",

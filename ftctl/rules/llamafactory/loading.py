@@ -7,7 +7,7 @@ from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Setting
 
 QUANTIZATION = "model/model_utils/quantization.py:configure_quantization"
-ADAPTER = "model/adapter.py:init_adapter"
+ADAPTER = "model/adapter.py:_setup_lora_tuning"
 ON_THE_FLY = ("bnb", "hqq", "eetq")
 # The templates with efficient_eos.
 SHARED_END = (
@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         {"quantization_bit": 4, "quantization_method": "gptq"}, {"quantization_bit": 4}, proof="silent",
     ),
     Rule(
-        "dora-not-quantized", "model/adapter.py:_setup_lora_tuning",
+        "dora-not-quantized", ADAPTER,
         on("use_dora") & given("quantization_bit"),
         ("use_dora", "quantization_bit"),
         "does not work with a quantized model in this version", "remove one of the two",
@@ -67,14 +67,16 @@ RULES: tuple[Rule, ...] = (
         "kt-needs-lora", ADAPTER, on("use_kt") & unless("finetuning_type", "lora"),
         ("use_kt", "finetuning_type"),
         "trains LoRA adapters alone", "write {finetuning_type}: lora, or remove it",
-        {"use_kt": True, "finetuning_type": "full"}, {"use_kt": True}, proof="later",
+        {"use_kt": True, "finetuning_type": "oft", "oft_rank": 8, "oft_block_size": 0}, {"use_kt": True},
+        proof="later",
     ),
     _one_adapter("use_kt", "KTransformers"),
     Rule(
         "unsloth-not-oft", ADAPTER, on("use_unsloth") & when("finetuning_type", "oft"),
         ("use_unsloth", "finetuning_type"),
         "does not know OFT", "write {finetuning_type}: lora, or remove it",
-        {"use_unsloth": True, "finetuning_type": "oft"}, {"use_unsloth": True}, proof="later",
+        {"use_unsloth": True, "finetuning_type": "oft", "oft_rank": 8, "oft_block_size": 0},
+        {"use_unsloth": True}, proof="later",
     ),
     _one_adapter("use_unsloth", "unsloth"),
     Rule(
@@ -114,7 +116,7 @@ RULES: tuple[Rule, ...] = (
         "mixture-of-depths-broken", "model/model_utils/mod.py:load_mod_pretrained_model",
         given("mixture_of_depths"), ("mixture_of_depths",),
         "does not work with the transformers of this engine", "remove it",
-        {"mixture_of_depths": "convert"}, {}, proof="later",
+        {"mixture_of_depths": "convert"}, {}, proof="later", unproved="the package mixture-of-depth",
     ),
     Rule(
         "shift-attention-family", "model/model_utils/longlora.py:configure_longlora",
@@ -129,14 +131,16 @@ RULES: tuple[Rule, ...] = (
         on("use_hyper_parallel") & (unless("stage", "sft") | unless("finetuning_type", "full")),
         ("use_hyper_parallel", "stage", "finetuning_type"),
         "is for full supervised fine-tuning alone", "remove it, or train in full",
-        {"use_hyper_parallel": True}, {"use_hyper_parallel": True, "finetuning_type": "full"}, proof="later",
+        {"use_hyper_parallel": True}, {"use_hyper_parallel": True, "finetuning_type": "full"},
+        proof="later", unproved="the package hyper_parallel",
     ),
     Rule(
         "ppo-dead", "train/ppo/trainer.py:__init__", when("stage", "ppo"), ("stage",),
         "is PPO, which cannot run in LLaMA-Factory 0.9.5: it needs trl up to 0.9.6 and imports what only trl "
         "from 0.18 on has",
         "use dpo or kto",
-        {"stage": "ppo", "reward_model": "judge"}, {"stage": "dpo"}, proof="later",
+        {"stage": "ppo", "reward_model": "judge", "reward_model_type": "full"}, {"stage": "dpo"},
+        proof="later",
     ),
     Rule(
         "reward-api-address", "train/ppo/ppo_utils.py:get_rewards_from_server",
@@ -153,11 +157,11 @@ RULES: tuple[Rule, ...] = (
         when("stage", "ppo") & (given("eval_dataset") | on("resume_from_checkpoint")),
         ("eval_dataset", "resume_from_checkpoint", "stage"),
         "does not go with PPO", "remove it",
-        {"stage": "ppo", "reward_model": "judge", "eval_dataset": "two"},
+        {"stage": "ppo", "reward_model": "judge", "reward_model_type": "full", "eval_dataset": "two"},
         {"stage": "dpo", "eval_dataset": "two", "eval_strategy": "epoch"}, proof="later",
     ),
     Rule(
-        "resume-auto", "train/callbacks.py:on_train_begin", when("resume_from_checkpoint", "auto"),
+        "resume-auto", "trainer.py:_load_from_checkpoint", when("resume_from_checkpoint", "auto"),
         ("resume_from_checkpoint",),
         "is auto, which the engine takes for a folder's name", "write true, or the folder of a checkpoint",
         {"resume_from_checkpoint": "auto"}, {"resume_from_checkpoint": True}, proof="later",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ftctl.rules.condition import Condition, absent, fact, given, on, unless, when
 from ftctl.rules.rule import DROP, Rule
 
@@ -33,7 +35,38 @@ def _one_text(name: str) -> Rule:
     )  # fmt: skip
 
 
+def _bad_json(name: str) -> Condition:
+    return fact(f"`{name}` no JSON", lambda setting: _unreadable(setting.get(name)))
+
+
+def _unreadable(text: object) -> bool:
+    if not isinstance(text, str) or not text.startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
+
+
+def _config(name: str) -> Rule:
+    return Rule(
+        f"{name.replace('_', '-')}-json", "hparams/model_args.py:__post_init__", _bad_json(name), (name,),
+        "begins as JSON and is none", "mend its quotes and brackets", {name: "{x"}, {name: '{"a": 1}'},
+    )  # fmt: skip
+
+
 RULES: tuple[Rule, ...] = (
+    _config("vllm_config"),
+    _config("sglang_config"),
+    Rule(
+        "export-quantization-data", "hparams/model_args.py:__post_init__",
+        given("export_quantization_bit") & absent("export_quantization_dataset"),
+        ("export_quantization_dataset", "export_quantization_bit"),
+        "is missing", "name rows to calibrate with; ftctl exports unquantized, so remove both",
+        {"export_quantization_bit": 4},
+        {"export_quantization_bit": 4, "export_quantization_dataset": "rows.json"},
+    ),
     Rule(
         "model-needed", SOURCE, absent("model_name_or_path"), ("model_name_or_path",),
         "is missing", "name a folder or a Hub id",

@@ -46,7 +46,7 @@ RULES: tuple[Rule, ...] = (
         ("optim", "badam_mode"),
         "is none that BAdam's ratio mode wraps", "write adamw_torch",
         {"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"},
-        {**FULL, "use_badam": True, "badam_mode": "ratio"}, proof="later",
+        {**FULL, "use_badam": True, "badam_mode": "ratio"}, proof="later", unproved="the package badam",
     ),
     Rule(
         "badam-ratio-positive", f"{SOURCE}:_create_badam_optimizer",

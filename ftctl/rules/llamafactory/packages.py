@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftctl.rules.condition import EXPORTS, Condition, fact, given, lacks, on, when
+from ftctl.rules.condition import Condition, fact, given, lacks, on, when
 from ftctl.rules.rule import TWO, Rule
 from ftctl.rules.setting import Place
 
@@ -13,7 +13,7 @@ FULL = {"finetuning_type": "full", "optim": "adamw_torch"}
 ALL = frozenset({
     "accelerate-kt", "adam-mini", "apollo-torch", "badam", "bitsandbytes", "deepspeed", "eetq", "flash-attn",
     "galore-torch", "hqq", "jieba", "kt-kernel", "liger-kernel", "mixture-of-depth", "nltk",
-    "rouge-chinese", "sglang", "swanlab", "torchao", "transformers-kt", "unsloth", "vllm", "wandb",
+    "rouge-chinese", "swanlab", "torchao", "transformers-kt", "unsloth", "wandb",
 })  # fmt: skip
 
 
@@ -34,19 +34,7 @@ def _needs(
     )
 
 
-def _backend(package: str) -> Rule:
-    return Rule(
-        f"backend-needs-{package}", CHECKED, EXPORTS & when("infer_backend", package) & lacks(package),
-        ("infer_backend",),
-        f"needs the package {package}, which the engine's environment does not have", "remove it",
-        {"infer_backend": package}, {"infer_backend": package},
-        command="export", place=Place(packages=ALL - {package}),
-    )  # fmt: skip
-
-
 RULES: tuple[Rule, ...] = (
-    _backend("vllm"),
-    _backend("sglang"),
     *(
         _needs(on("use_kt"), "use_kt", package, {"use_kt": True})
         for package in ("kt-kernel", "transformers-kt", "accelerate-kt")

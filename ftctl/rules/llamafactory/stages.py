@@ -177,7 +177,7 @@ RULES: tuple[Rule, ...] = (
         {}, {"overwrite_output_dir": True}, proof="silent", place=Place(output="checkpoints"),
     ),
     Rule(
-        "early-stopping-needs-metric", "train/tuner.py:_training_function",
+        "early-stopping-needs-metric", "trainer_callback.py:on_train_begin",
         on("early_stopping_steps") & (
             when("eval_strategy", "no")
             | (absent("metric_for_best_model") & ~on("load_best_model_at_end"))

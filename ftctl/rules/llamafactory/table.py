@@ -9,7 +9,6 @@ from ftctl.rules.book import Book
 from ftctl.rules.llamafactory import (
     data,
     distributed,
-    export,
     finetuning,
     loading,
     model_arguments,
@@ -33,7 +32,6 @@ GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "Loading": loading.RULES,
     "Packages": packages.RULES,
     "Accepted in silence": silent.RULES,
-    "Export": export.RULES,
 }
 # The small valid training that the examples are added to.
 BASE: Mapping[str, Any] = {
@@ -46,6 +44,4 @@ BASE: Mapping[str, Any] = {
     "use_cpu": True,
     "bf16": True,
 }
-# The small valid export: what the parser of inference takes.
-EXPORT: Mapping[str, Any] = {"model_name_or_path": "base", "finetuning_type": "lora", "export_dir": "merged"}
-BOOK = Book("llamafactory", "LLaMA-Factory", "0.9.5", GROUPS, {"train": BASE, "export": EXPORT}, DEFAULTS)
+BOOK = Book("llamafactory", "LLaMA-Factory", "0.9.5", GROUPS, {"train": BASE}, DEFAULTS)

@@ -192,7 +192,7 @@ RULES: tuple[Rule, ...] = (
         {"ddp_backend": "gloo"}, {},
     ),
     Rule(
-        "best-checkpoint-needs-metric", "trainer.py:__init__",
+        "best-checkpoint-needs-metric", "trainer.py:_validate_args",
         when("save_strategy", "best") & when("metric_for_best_model", None)
         & ~on("load_best_model_at_end") & unless("lr_scheduler_type", "reduce_lr_on_plateau", "greedy"),
         ("metric_for_best_model", "save_strategy"),
@@ -201,7 +201,7 @@ RULES: tuple[Rule, ...] = (
         {**EVALUATED, "save_strategy": "best", "metric_for_best_model": "loss"}, proof="later",
     ),
     Rule(
-        "report-package", "trainer.py:__init__",
+        "report-package", "integrations/integration_utils.py:__init__",
         lacks("wandb") & fact("`report_to` wandb", lambda s: "wandb" in s.words("report_to")), ("report_to",),
         "names wandb, which the engine's environment lacks", "remove it, or install the package there",
         {"report_to": "wandb"}, {"report_to": "none"}, proof="later",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from ftctl.view.reports.model import Checked, Report, counted
+from ftctl.view.reports.model import Checked, Report, counted_all
 
 # What XML 1.0 (section 2.2) has no way to hold, escaped or not.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,7 +29,7 @@ def _case(file: Checked) -> str:
     lines = escape(_clean("\n".join(map(str, file.problems))))
     if file.valid:
         return f"{opening}>\n      <system-out>{lines}</system-out>\n    </testcase>\n"
-    message = _attribute(counted(len(file.problems), "problem"))
+    message = _attribute(counted_all(file.problems))
     failure = f'      <failure message={message} type="JobError">{lines}</failure>\n'
     return f"{opening}>\n{failure}    </testcase>\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,11 +47,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """`3 problems in 2 of 40 files (5 others are no jobs)`; of a single file the problems alone."""
-        levels = Counter(problem.level for problem in self.problems)
-        errors, warnings = levels["error"], levels["warning"]
-        parts = [counted(errors, "problem")] if errors else []
-        parts += [counted(warnings, "warning")] if warnings else []
-        text = " and ".join(parts) or ("every job is valid" if self.skipped else "")
+        parts = counted_all(self.problems)
+        text = parts or ("every job is valid" if self.skipped else "")
         if len(self.files) > 1 and parts:
             text += f" in {sum(bool(file.problems) for file in self.files)} of {len(self.files)} files"
         return text + self.passed_over
@@ -65,6 +63,13 @@ class Report:
 def counted(number: int, noun: str) -> str:
     """`1 problem`, `2 problems`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def counted_all(problems: Iterable[Problem]) -> str:
+    """`1 problem and 2 warnings`; "" of none."""
+    levels = Counter(problem.level for problem in problems)
+    nouns = (("error", "problem"), ("warning", "warning"))
+    return " and ".join(counted(levels[level], noun) for level, noun in nouns if levels[level])
 
 
 def said(problem: Problem) -> str:

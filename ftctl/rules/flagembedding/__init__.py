@@ -1,0 +1,1 @@
+"""The rules of FlagEmbedding's seven programs."""
