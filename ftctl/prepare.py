@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftctl.errors import FtctlError, JobError, Missing, Problem, UsageError, of_kind
+from ftctl.errors import FtctlError, JobError, Missing, Problem, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
 from ftctl.facts.deepspeed import deepspeed_config
@@ -26,6 +26,7 @@ from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
 from ftctl.trainers.llamafactory_templates import TEMPLATES
+from ftctl.trainers.reference import render_reference
 from ftctl.trainers.table import trainer_of
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _served(
         if serve.head == "yes" and plan.facts.model.local:
             from ftctl.deployments.score_files import check_tokenizer  # few jobs need it
 
-            check_tokenizer(Path(plan.facts.model.path), serve)
+            check_tokenizer(Path(plan.facts.model.path))
     except Missing:
         raise
     except FtctlError as error:
@@ -155,8 +156,8 @@ def _served(
 def rendered(plan: Plan) -> dict[str, Rendered]:
     """The engine's commands of a plan, by the name of their step, in order."""
     trainer = trainer_of(plan)
-    merge = trainer.render_merge(plan)
-    return {"train": trainer.render(plan)} | ({"merge": merge} if merge is not None else {})
+    more = {"merge": trainer.render_merge(plan), "reference": render_reference(plan)}
+    return {"train": trainer.render(plan)} | {name: step for name, step in more.items() if step is not None}
 
 
 def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:

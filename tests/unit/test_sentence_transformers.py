@@ -66,7 +66,7 @@ def test_the_files_of_an_embedder_whole() -> None:
 
 def test_an_in_context_learners_queries_have_an_end(tmp_path: Path) -> None:
     write_files(tmp_path, embedder_files(replace(EMBEDDER, variant="decoder-only-icl"), 8))
-    assert retrieval_facts(tmp_path, {}).query_suffix == "\n<response>"
+    assert retrieval_facts(tmp_path, {}).query_suffix == "\nResponse:"
 
 
 def test_a_reranker_that_is_a_language_model_says_which_logit_is_its_score(tmp_path: Path) -> None:
