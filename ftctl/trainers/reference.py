@@ -37,11 +37,11 @@ PAIRS = (
 def render_reference(plan: Plan) -> Rendered | None:
     """The step of a plan's training; None where nothing is to be compared.
 
-    That is a language model, a reranker that cannot be served, and an adapter that is not merged. It runs
-    on the CPU, in float32.
+    That is a language model, an adapter that is not merged, a reranker that cannot be served, and a pooling
+    that FlagEmbedding trains with and cannot embed with. It runs on the CPU, in float32.
     """
     retrieval = plan.train.retrieval if plan.train is not None else None
-    if retrieval is None or retrieval.variant == "decoder-only-layerwise":
+    if retrieval is None or not _embeds(retrieval):
         return None
     found = trainer_of(plan).results(plan)
     whole = found.get("merged", found.get("model"))
@@ -58,6 +58,13 @@ def render_reference(plan: Plan) -> Rendered | None:
     }
     text = json.dumps(asked, indent=1, ensure_ascii=False) + "\n"
     return Rendered((str(interpreter(plan)), str(SCRIPT), FILE, OUT), env, {FILE: text})
+
+
+def _embeds(retrieval: RetrievalPlan) -> bool:
+    """Whether FlagEmbedding's own inference has what is trained (release 1.4.2)."""
+    if retrieval.pooling is None:
+        return retrieval.variant != "decoder-only-layerwise"
+    return retrieval.pooling in (("cls", "mean") if retrieval.encoder else ("last_token",))
 
 
 def _asked(retrieval: RetrievalPlan) -> dict[str, Any]:
