@@ -72,7 +72,8 @@ def test_an_in_context_learners_queries_have_an_end(tmp_path: Path) -> None:
 def test_a_reranker_that_is_a_language_model_says_which_logit_is_its_score(tmp_path: Path) -> None:
     write_files(tmp_path, reranker_files(SCORER, 9454))
     assert json.loads((tmp_path / "1_LogitScore" / "config.json").read_text())["true_token_id"] == 9454
-    assert retrieval_facts(tmp_path, {}).others == ("LogitScore",)
+    read = retrieval_facts(tmp_path, {})
+    assert (read.others, read.length) == (("LogitScore",), None)
     assert "modules.json" not in reranker_files(RERANKER, None)
 
 
