@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftctl.errors import FtctlError, JobError, Problem, UsageError, of_kind
+from ftctl.errors import FtctlError, JobError, Missing, Problem, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
 from ftctl.facts.deepspeed import deepspeed_config
@@ -27,6 +28,7 @@ from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
 from ftctl.servers import server
 from ftctl.trainers.llamafactory_templates import TEMPLATES
+from ftctl.trainers.reference import render_reference
 from ftctl.trainers.table import trainer_of
 
 if TYPE_CHECKING:
@@ -143,7 +145,13 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
         )
         packages = None if anywhere else _packages(engine)
         report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
-    except UsageError as error:
+        if serve.head == "yes" and plan.facts.model.local:
+            from ftctl.deployments.score_files import check_tokenizer  # few jobs need it
+
+            check_tokenizer(Path(plan.facts.model.path))
+    except Missing:
+        raise
+    except FtctlError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
     return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
@@ -152,8 +160,13 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
 def rendered(plan: Plan) -> dict[str, Rendered]:
     """The engine's commands of a plan, by the name of their step, in order."""
     trainer = trainer_of(plan)
-    merge = trainer.render_merge(plan)
-    return {"train": trainer.render(plan)} | ({"merge": merge} if merge is not None else {})
+    steps = {
+        "convert": trainer.render_data(plan, sys.executable),
+        "train": trainer.render(plan),
+        "merge": trainer.render_merge(plan),
+        "reference": render_reference(plan),
+    }
+    return {name: step for name, step in steps.items() if step is not None}
 
 
 def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:

@@ -131,7 +131,7 @@ def test_where_the_result_of_each_kind_lies() -> None:
     bert = facts(architecture="BertModel", model_type="bert")
     plan, _ = decide(job(Train(task="embedding")), bert)
     assert flagembedding.results(plan) == {"model": Path("output")}
-    assert list(rendered(plan)) == ["train"]
+    assert list(rendered(plan)) == ["train", "reference"]
     qwen = facts(architecture="Qwen3ForCausalLM", model_type="qwen3")
     plan, _ = decide(job(Train(task="reranker")), qwen)
     assert flagembedding.results(plan) == {"adapter": Path("output"), "merged": Path("output/merged_model")}
