@@ -12,7 +12,8 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `stopping`, and `stopped` with step
 - `warning` message
 - `artifact` kind, path
-- `deployment` name, state, url, model
+- `deployment` name, state, detail, elapsed, url, model; of an embedder or a reranker also parity (measure,
+  figure, count, note)
 """
 
 from __future__ import annotations

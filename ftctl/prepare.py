@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftctl.errors import FtctlError, JobError, Problem, UsageError, of_kind
+from ftctl.errors import FtctlError, JobError, Missing, Problem, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
 from ftctl.facts.deepspeed import deepspeed_config
@@ -25,7 +26,9 @@ from ftctl.plan.rests import told
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
+from ftctl.servers import server
 from ftctl.trainers.llamafactory_templates import TEMPLATES
+from ftctl.trainers.reference import render_reference
 from ftctl.trainers.table import trainer_of
 
 if TYPE_CHECKING:
@@ -91,7 +94,7 @@ def _planned(looked: Found, doubt: Doubt, *, anywhere: bool) -> tuple[Plan, list
         plan = replace(plan, train=decided, choices=(*looked.choices, *made.choices))
         plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer), doubt)
     if job.deploy is not None:
-        plan = _served(plan, job.deploy, found, None if anywhere else _packages(facts.server), doubt)
+        plan = _served(plan, job.deploy, found, doubt, anywhere=anywhere)
     return plan, found
 
 
@@ -118,39 +121,52 @@ def _with(plan: Plan, report: Report, found: list[Problem]) -> Plan:
     return replace(plan, warnings=plan.warnings + report.warnings, silenced=silenced)
 
 
-def _served(
-    plan: Plan, deploy: Deploy, found: list[Problem], packages: frozenset[str] | None, doubt: Doubt
-) -> Plan:
+def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, anywhere: bool) -> Plan:
     """The plan with its deployment, and what the server's rules say of it.
 
-    What is trained is served with the base model's shape."""
-    job, server = plan.job, plan.facts.server
+    What is trained is served with the base model's shape.
+    """
+    from ftctl.rules.check import check_serving  # a job that only trains does without them
+
+    job, engine = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
+        if not anywhere and deploy.engine != "auto":
+            server(deploy.engine)  # one that is checked and not started yet
         serve, choices = plan_serve(
             deploy,
             name=deploy.name or job.name,
             model=plan.facts.model,
             machine=plan.facts.machine,
             adapter=adapter,
-            variant=None if server is None else server.variant,
+            variant=None if engine is None else engine.variant,
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )
-    except UsageError as error:
+        packages = None if anywhere else _packages(engine)
+        report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
+        if serve.head == "yes" and plan.facts.model.local:
+            from ftctl.deployments.score_files import check_tokenizer  # few jobs need it
+
+            check_tokenizer(Path(plan.facts.model.path))
+    except Missing:
+        raise
+    except FtctlError as error:
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
-    from ftctl.rules.check import check_serving
-
-    report = check_serving(job, serve, plan.facts, packages=packages, doubt=doubt)
     return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:
     """The engine's commands of a plan, by the name of their step, in order."""
     trainer = trainer_of(plan)
-    merge = trainer.render_merge(plan)
-    return {"train": trainer.render(plan)} | ({"merge": merge} if merge is not None else {})
+    steps = {
+        "convert": trainer.render_data(plan, sys.executable),
+        "train": trainer.render(plan),
+        "merge": trainer.render_merge(plan),
+        "reference": render_reference(plan),
+    }
+    return {name: step for name, step in steps.items() if step is not None}
 
 
 def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:

@@ -49,17 +49,17 @@ def embedder_files(plan: RetrievalPlan, width: int) -> dict[str, str]:
 def reranker_files(plan: RetrievalPlan, yes: int | None) -> dict[str, str]:
     """The files of a reranker; `yes` is the id of the token whose logit a decoder's score is, else None.
 
-    A cross-encoder's own config.json says all but its length. FlagEmbedding reads a decoder's logit of
-    "Yes" after query, passage and a fixed question (inference/reranker/decoder_only/base.py, 1.4.2).
+    A cross-encoder's own config.json says the rest. FlagEmbedding reads a decoder's logit of "Yes" after
+    query, passage and a fixed question (inference/reranker/decoder_only/base.py, 1.4.2); no length is
+    written for it, because a reader would cut the question off.
     """
-    length = plan.query_max_length + plan.passage_max_length
     files = {PROMPTS: _text(_prompts(plan, "CrossEncoder"))}
     if yes is None:
         return files
     modules = [("", f"{CLASSES}.Transformer"), (SCORE_FOLDER, LOGIT_SCORE)]
     return {
         MODULES: _modules(modules),
-        LENGTH: _text({"max_seq_length": length, "transformer_task": "text-generation"}),
+        LENGTH: _text({"transformer_task": "text-generation"}),
         f"{SCORE_FOLDER}/config.json": _text({"true_token_id": yes, "false_token_id": None}),
         **files,
     }

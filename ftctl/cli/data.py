@@ -1,4 +1,4 @@
-"""`ftctl data check`, `stats` and `split`."""
+"""`ftctl data check`, `stats` and `split`; `convert` and `mine` have modules of their own."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ MaxLength = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Look at data files alone: check, measure and split them.")
+    from ftctl.cli.data_convert import convert
+    from ftctl.cli.data_mine import mine
+
+    about = "Look at data files alone: check, measure, split and convert them, and mine negatives."
+    group = typer.Typer(no_args_is_help=True, help=about)
     group.command("check")(check)
     group.command("stats")(stats)
     group.command("split")(split)
+    group.command("convert")(convert)
+    group.command("mine")(mine)
     app.add_typer(group, name="data")
 
 

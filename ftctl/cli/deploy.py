@@ -41,7 +41,9 @@ def deploy(
 ) -> None:
     """Serve a trained model: an OpenAI-compatible server on this machine, with a key.
 
-    Returns when the server answers; it goes on running until ftctl stop.
+    Returns when the server answers; it goes on running until ftctl stop. An embedder answers on
+    /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has a
+    reference, the server's answers are compared with it and a server that differs is stopped.
 
     [bold]Examples[/bold]
 

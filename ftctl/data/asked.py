@@ -6,10 +6,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftctl.errors import UsageError
-from ftctl.job.model import Dataset, Job
+from ftctl.job.model import RETRIEVAL, Dataset, Job
 
+if TYPE_CHECKING:
+    from ftctl.facts.retrieval_pass import Wanted
+
+FORMATS = ("retrieval", "triplet", "pair")
 JOBS = (".yaml", ".yml")
 
 
@@ -22,6 +27,8 @@ class Asked:
     task: str | None = None
     model: Path | None = None
     max_length: int | None = None
+    wanted: Wanted | None = None  # of the rows of an embedder or a reranker
+    held_out: Wanted | None = None  # of those to evaluate on
 
 
 def asked(paths: Sequence[Path]) -> Asked:
@@ -42,6 +49,11 @@ def of_job(job: Job) -> Asked:
         raise UsageError(f"{job.shown}: it has no data", "name a job with a data block, or data files")
     task = job.train.task if job.train is not None else None
     length = job.train.max_length if job.train is not None else None
+    if task in RETRIEVAL:
+        from ftctl.data.of_job import wanted_of
+
+        wanted, held_out = wanted_of(job, False), wanted_of(job, True)
+        return Asked(job.data.train, job.data.eval, task, _folder(job), None, wanted, held_out)
     return Asked(job.data.train, job.data.eval, task, _folder(job), length)
 
 
@@ -55,3 +67,15 @@ def _folder(job: Job) -> Path | None:
         return snapshot(job.model.path, job.model.revision, os.environ)
     except UsageError:
         return None
+
+
+def dataset_of(path: Path, form: str, columns: Sequence[str], threshold: float | None = None) -> Dataset:
+    """A file as options describe it, `columns` written as NAME=COLUMN. Raises UsageError."""
+    if form not in ("auto", *FORMATS):
+        raise UsageError(f"--format {form}: no such format", f"write one of {', '.join(FORMATS)}")
+    pairs = [column.partition("=") for column in columns]
+    if wrong := [
+        whole for whole, (key, _, value) in zip(columns, pairs, strict=True) if not key or not value
+    ]:
+        raise UsageError(f"--column {wrong[0]}: no column", "write for example --column query=question")
+    return Dataset(path, form, {key: value for key, _, value in pairs}, threshold=threshold)

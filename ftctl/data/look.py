@@ -47,23 +47,24 @@ def look(asked: Asked, *, watch: Watch | None = None, lengths: bool = False) -> 
         for held_out, datasets in ((False, asked.train), (True, asked.eval))
         for dataset in datasets
     )
-    known = [(file.path, file.survey.tally) for file in files if not file.held_out]
+    known = [(file.path, file.survey.held_against) for file in files if not file.held_out]
     warnings = [warning for file in files for warning in file.survey.warnings]
     for file in files:
         if file.held_out:
-            warnings += overlap((file.path, file.survey.tally), known)
+            warnings += overlap((file.path, file.survey.held_against), known, file.survey.unit)
     return Report(files, tuple(sorted(warnings)))
 
 
 def _file(
     asked: Asked, dataset: Dataset, held_out: bool, counter: Counter | None, watch: Watch | None
 ) -> Looked:
+    wanted = asked.held_out if held_out else asked.wanted
     if counter is None or not dataset.path.is_file():
-        return Looked(dataset.path, held_out, survey(dataset, asked.task, watch=watch))
+        return Looked(dataset.path, held_out, survey(dataset, asked.task, watch=watch, wanted=wanted))
     measure = Measure(counter, dataset.path.stat().st_size)
 
     def see(_: Row, texts: Sequence[str]) -> None:
         measure.add(texts)
 
-    found = survey(dataset, asked.task, watch=watch, see=see)
+    found = survey(dataset, asked.task, watch=watch, see=see, wanted=wanted)
     return Looked(dataset.path, held_out, found, measure.lengths(asked.max_length))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftctl.data.cut import Suspects
 from ftctl.errors import Problem, UsageError
@@ -14,6 +16,9 @@ from ftctl.facts.datasets import Survey, Watch, survey
 from ftctl.facts.model import DatasetFacts
 from ftctl.facts.oddities import overlap
 from ftctl.job.model import RETRIEVAL, Dataset, Job, problem_at
+
+if TYPE_CHECKING:
+    from ftctl.facts.retrieval_pass import Wanted
 
 QUICK = 4_000_000  # bytes of a tokenizer.json that loads in a tenth of a second
 
@@ -41,19 +46,64 @@ def look_at_data(job: Job, asked: Asked, watch: Watch | None = None, *, quick: b
 
     length = _measured(job, quick)
 
-    def look(datasets: tuple[Dataset, ...]) -> Looked:
-        read = partial(_read, task=task, length=length, watch=watch)
-        keys = [("data", task, length, repr(dataset)) for dataset in datasets]
+    def look(datasets: tuple[Dataset, ...], held_out: bool) -> Looked:
+        wanted = wanted_of(job, held_out)
+        read = partial(_read, task=task, length=length, watch=watch, wanted=wanted)
+        keys = [("data", task, length, wanted, repr(dataset)) for dataset in datasets]
         return [(d, *asked.once(key, partial(read, d))) for d, key in zip(datasets, keys, strict=True)]
 
-    train, held_out = look(job.data.train), look(job.data.eval)
-    known = [(dataset.path, found.tally) for dataset, found, _ in train]
+    train, held_out = look(job.data.train, False), look(job.data.eval, True)
+    known = [(dataset.path, found.held_against) for dataset, found, _ in train]
     warnings = [warning for _, found, _ in (*train, *held_out) for warning in found.warnings]
     for dataset, found, _ in held_out:
-        warnings += overlap((dataset.path, found.tally), known)
+        warnings += overlap((dataset.path, found.held_against), known, found.unit)
     warnings += _cut(job, [suspects for _, _, suspects in train if suspects is not None])
     problems = [problem for _, found, _ in (*train, *held_out) for problem in found.problems]
+    problems += _prompts(wanted_of(job, False), _facts(train))
     return JobData(_facts(train), _facts(held_out), tuple(problems), tuple(sorted(warnings)))
+
+
+def wanted_of(job: Job, held_out: bool) -> Wanted | None:
+    """What a job asks of the rows of an embedder or a reranker; None for other tasks."""
+    if job.train is None or job.train.task not in RETRIEVAL:
+        return None
+    from ftctl.facts.retrieval_pass import Wanted
+
+    asked = job.train.retrieval
+    return Wanted(
+        job.train.task,
+        asked.train_group_size,
+        asked.distillation,
+        _instruction(job) if asked.query_instruction is None else asked.query_instruction,
+        held_out,
+    )
+
+
+def _instruction(job: Job) -> str:
+    """What a local embedder itself puts in front of queries, by its sentence-transformers' file."""
+    own = job.model.local and job.train is not None and job.train.task == "embedding"
+    try:
+        file = Path(job.model.path) / "config_sentence_transformers.json"
+        value = json.loads(file.read_bytes()) if own else None
+        prompt = value["prompts"]["query"] if value is not None else ""
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    return prompt if isinstance(prompt, str) else ""
+
+
+def _prompts(wanted: Wanted | None, train: tuple[DatasetFacts, ...]) -> Iterator[Problem]:
+    """Files without a prompt in their rows beside files with one, where an instruction is set."""
+    without = [facts for facts in train if "prompt" not in facts.columns]
+    if wanted is None or not wanted.instruction or len(without) in (0, len(train)):
+        return
+    other = next(facts for facts in train if "prompt" in facts.columns)
+    for facts in without:
+        what = (
+            f'no row has a "{other.columns["prompt"]}", and those of {other.path.name} have one: the engine '
+        )
+        what += 'would put "None" before the query'
+        remedy = 'give every row one or none, or set train.query_instruction to ""'
+        yield Problem(str(facts.path), 0, 0, "", what, remedy)
 
 
 def _facts(looked: Looked) -> tuple[DatasetFacts, ...]:
@@ -72,14 +122,10 @@ def _measured(job: Job, quick: bool) -> int | None:
 
 
 def _read(
-    dataset: Dataset, *, task: str | None, length: int | None, watch: Watch | None
+    dataset: Dataset, *, task: str | None, length: int | None, watch: Watch | None, wanted: Wanted | None
 ) -> tuple[Survey, Suspects | None]:
-    if task in RETRIEVAL:
-        from ftctl.facts.retrieval_rows import survey_retrieval  # other tasks do without it
-
-        return survey_retrieval(dataset, watch=watch), None
     if length is None:
-        return survey(dataset, task, watch=watch), None
+        return survey(dataset, task, watch=watch, wanted=wanted), None
     suspects = Suspects(length)
     return survey(dataset, task, watch=watch, see=lambda _, texts: suspects.see(texts)), suspects
 

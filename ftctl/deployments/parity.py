@@ -136,7 +136,8 @@ def _scores(deployment: Deployment, plan: ServePlan, key: str, reference: dict[s
     # A language model's prompts are in the server's template; a cross-encoder's are the client's to add.
     ahead = (deployment.query_prompt or "", deployment.passage_prompt or "")
     sent = [(ahead[0] + query, ahead[1] + passage) for query, passage in pairs]
-    served = client.score(deployment.url, key, deployment.model, sent, cut=True)
+    # Cutting would take the question off that ends a language model's text.
+    served = client.score(deployment.url, key, deployment.model, sent, cut=plan.head == "label")
     worst, allowed = worst_difference(reference["scores"], served), tolerance(plan.dtype)
     if worst.figure > allowed:
         told = f"{_quoted(' / '.join(pairs[worst.at]))} scores {served[worst.at]:.5g}"

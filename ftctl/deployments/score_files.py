@@ -23,11 +23,19 @@ def score_files(model: Path, plan: ServePlan) -> tuple[dict[str, str], str]:
     query, passage = plan.query_prompt or "", plan.passage_prompt or ""
     files = {
         TEMPLATE: score_template(begin_token(texts["tokenizer_config.json"]), query, passage),
-        f"{TOKENIZER}/tokenizer.json": score_tokenizer(texts["tokenizer.json"], passage),
+        f"{TOKENIZER}/tokenizer.json": score_tokenizer(texts["tokenizer.json"]),
         f"{TOKENIZER}/tokenizer_config.json": tokenizer_config(texts["tokenizer_config.json"]),
     }
     own = [name for name in COPIED if (model / name).is_file()]
     return files | {f"{TOKENIZER}/{name}": _read(model / name) for name in own}, yes_token(model)[1]
+
+
+def check_tokenizer(model: Path) -> None:
+    """Whether a model can be served as such a reranker, asked before it is trained.
+
+    Raises UsageError where its tokenizer cannot be used, FtctlError where it has none.
+    """
+    score_tokenizer(_read(model / "tokenizer.json"))
 
 
 def _read(file: Path) -> str:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ftctl.errors import FtctlError, Problem
 from ftctl.facts import formats
 from ftctl.facts.model import DatasetFacts
-from ftctl.facts.oddities import Garbled, Numbers, odd
+from ftctl.facts.oddities import Garbled, Numbers, odd, warning
 from ftctl.facts.row_checks import KINDS, check_row, kind_of
 from ftctl.facts.rows import Row, file_type, packed, read_rows
 from ftctl.facts.tally import Tally
 from ftctl.facts.texts import texts_of, turns_of
-from ftctl.job.model import Dataset
+from ftctl.job.model import RETRIEVAL, Dataset
+
+if TYPE_CHECKING:
+    from ftctl.facts.retrieval_pass import Pass, Wanted
 
 Watch = Callable[[Path, int, int], None]  # told now and then: the file, bytes read, bytes in all
 See = Callable[[Row, Sequence[str]], None]  # told of every good row and its texts
 
 SHOWN = 20
+ROWS = "query, pos and neg, or triplets, or pairs with a label"
 # datasets 4.x takes the columns from the first 10 MiB of lines and fails on one that first appears later.
 FIRST_BLOCK = 10 << 20
 STEP = 1 << 22  # bytes between two calls of Watch
@@ -35,6 +40,19 @@ class Survey:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     tally: Tally = field(default_factory=Tally, compare=False, repr=False)
+    queries: Tally | None = field(
+        default=None, compare=False, repr=False
+    )  # of an embedder's or reranker's rows
+
+    @property
+    def held_against(self) -> Tally:
+        """What must not stand in train and in eval: queries where there are any, else whole rows."""
+        return self.tally if self.queries is None else self.queries
+
+    @property
+    def unit(self) -> str:
+        """What `held_against` counts."""
+        return "row" if self.queries is None else "query"
 
 
 def scan(dataset: Dataset) -> tuple[DatasetFacts | None, tuple[Problem, ...]]:
@@ -44,12 +62,18 @@ def scan(dataset: Dataset) -> tuple[DatasetFacts | None, tuple[Problem, ...]]:
 
 
 def survey(
-    dataset: Dataset, task: str | None = "sft", *, watch: Watch | None = None, see: See | None = None
+    dataset: Dataset,
+    task: str | None = "sft",
+    *,
+    watch: Watch | None = None,
+    see: See | None = None,
+    wanted: Wanted | None = None,
 ) -> Survey:
     """Read one data file whole, in little memory.
 
-    `task` is what the rows are for; None takes texts for pretraining beside questions and answers. The
-    first 20 bad rows are told one by one with their lines, the rest as a count.
+    `task` is what the rows are for; None takes texts for pretraining beside questions and answers,
+    and queries with passages. `wanted` says what an embedder or a reranker asks of its rows. The first 20
+    bad rows are told one by one with their lines, the rest as a count.
     """
     file, path = str(dataset.path), dataset.path
     try:
@@ -59,7 +83,7 @@ def survey(
         kind = file_type(path)
         if kind != "parquet" and (what := packed(path)):
             return _unreadable(file, f"cannot read the data: it is {what}", "unpack it, or write JSON Lines")
-        return _Scan(dataset, kind, task).run(watch, see)
+        return _Scan(dataset, kind, task, wanted).run(watch, see)
     except OSError as error:
         return _unreadable(file, f"cannot read the data: {error.strerror}")
     except FtctlError as error:
@@ -73,8 +97,9 @@ def _unreadable(file: str, message: str, remedy: str = "") -> Survey:
 class _Scan:
     """The state of one pass over one file."""
 
-    def __init__(self, dataset: Dataset, kind: str, task: str | None) -> None:
-        self.dataset, self.kind, self.task = dataset, kind, task
+    def __init__(self, dataset: Dataset, kind: str, task: str | None, wanted: Wanted | None) -> None:
+        self.dataset, self.kind, self.task, self.wanted = dataset, kind, task, wanted
+        self.retrieval: Pass | None = None
         self.format = "" if dataset.format == "auto" else dataset.format
         self.columns: Mapping[str, str] = {}
         self.tags: Mapping[str, str] = {}
@@ -89,7 +114,7 @@ class _Scan:
         digest = hashlib.sha256()
         settled, told = False, 0
         size = self.dataset.path.stat().st_size
-        for row in read_rows(self.dataset.path, self.kind, digest):
+        for row in read_rows(self.dataset.path, self.kind, digest, as_engine=self.task not in RETRIEVAL):
             self.rows += 1
             if not row.broken and not settled:
                 settled = self.settle(row)
@@ -107,20 +132,15 @@ class _Scan:
         """Decide on format, columns and tags by the first row; False where that cannot be done."""
         value = row.value if isinstance(row.value, dict) else {}
         texts = self.task in (None, "pretrain")
+        if self.queries(value):
+            return self.settle_retrieval(row, value)
         if self.kind == "txt" and not texts:
             what = "a text file has no questions and answers; only pretraining reads it"
             self.problem(0, 0, what, "write rows with a question and an answer as JSON Lines or CSV")
             return False
         self.format = self.format or formats.detect(value, self.dataset, texts=texts) or ""
         if not self.format:
-            held = f"it has {', '.join(map(repr, value))}" if value else f"it is a {kind_of(row.value)}"
-            self.problem(
-                row.line,
-                row.column,
-                f"the first row has no format that is known: {held}",
-                "use alpaca, sharegpt or openai rows, or set the dataset's format and columns",
-            )
-            return False
+            return self.unknown(row, value, "alpaca, sharegpt or openai rows")
         unknown = formats.unknown_names(self.format, self.dataset)
         for wrong in unknown:
             self.problem(0, 0, wrong)
@@ -131,22 +151,68 @@ class _Scan:
             self.numbers.columns &= value.keys()
         return not unknown
 
+    def queries(self, value: dict[str, Any]) -> bool:
+        """Whether the rows have queries: by the task or the format that the job names, else by their look."""
+        if self.task in RETRIEVAL or self.format in ("retrieval", "triplet", "pair"):
+            return True
+        if self.task is not None or self.format or formats.detect(value, self.dataset):
+            return False
+        from ftctl.facts import retrieval_rows
+
+        return retrieval_rows.detect(value, self.dataset) is not None
+
+    def settle_retrieval(self, row: Row, value: dict[str, Any]) -> bool:
+        """`settle` for rows of an embedder or a reranker."""
+        from ftctl.facts.retrieval_pass import begun
+
+        self.retrieval, wrong = begun(self.kind, self.format, value, self.dataset, self.task, self.wanted)
+        for what in wrong:
+            self.problem(0, 0, what, f"write rows with {ROWS}")
+        if self.retrieval is None:
+            return False if wrong else self.unknown(row, value, f"rows with {ROWS}")
+        self.format, self.columns = self.retrieval.name, self.retrieval.columns
+        return True
+
+    def unknown(self, row: Row, value: dict[str, Any], use: str) -> bool:
+        held = f"it has {', '.join(map(repr, value))}" if value else f"it is a {kind_of(row.value)}"
+        message = f"the first row has no format that is known: {held}"
+        self.problem(row.line, row.column, message, f"use {use}, or set the dataset's format and columns")
+        return False
+
     def take(self, row: Row) -> list[str] | None:
         """Check and count one row; its texts where it is good."""
+        if self.retrieval is not None:
+            return self.take_retrieval(self.retrieval, row)
         wrong = (
             row.broken or check_row(self.format, row.value, self.columns, self.tags) or self.consistency(row)
         )
         texts = [] if wrong else texts_of(self.format, row.value, self.columns, self.tags)
         wrong = wrong or self.garbled.look(row.line, texts)
         if wrong:
-            self.bad += 1
-            if self.bad <= SHOWN:
-                self.problem(row.line, row.column, wrong)
+            self.refuse(row, wrong)
             return None
         if self.numbers.columns:
             self.numbers.look(row.value)
         self.tally.add(row.line, texts, turns_of(self.format, texts))
         return texts
+
+    def take_retrieval(self, rows: Pass, row: Row) -> list[str] | None:
+        """`take` for a row of an embedder or a reranker."""
+        wrong = row.broken or rows.check(row.value)
+        texts = [] if wrong else rows.texts(row.value)
+        wrong = wrong or self.garbled.look(row.line, texts)
+        if wrong:
+            self.refuse(row, wrong)
+            return None
+        rows.take(row.line, row.value)
+        self.tally.add(row.line, texts, 1)
+        return texts
+
+    def refuse(self, row: Row, wrong: str) -> None:
+        """Count a bad row, and tell of the first ones."""
+        self.bad += 1
+        if self.bad <= SHOWN:
+            self.problem(row.line, row.column, wrong)
 
     def consistency(self, row: Row) -> str:
         """Whether the row's columns fit those before it, as the engine keeps one type for each column."""
@@ -178,14 +244,27 @@ class _Scan:
             self.problem(last.line, last.column + 1, told)
         for message, remedy in self.numbers.problems() if not self.bad else ():
             self.problem(0, 0, message, remedy)
+        if self.retrieval is not None and not self.bad:
+            for said in self.retrieval.problems():
+                self.problem(said.line, 1, said.message, said.remedy)
         repeats = self.tally.repeats()
-        warnings = odd(self.dataset.path, self.tally, repeats, self.garbled)
+        warnings = [*odd(self.dataset.path, self.tally, repeats, self.garbled), *self.oddities()]
         facts = None if self.problems else self.facts(sha256, repeats.total)
-        return Survey(facts, tuple(self.problems), tuple(warnings), self.tally)
+        queries = None if self.retrieval is None else self.retrieval.queries
+        return Survey(facts, tuple(self.problems), tuple(warnings), self.tally, queries)
+
+    def oddities(self) -> Iterator[Problem]:
+        """What is odd in rows of an embedder or a reranker."""
+        for said in () if self.retrieval is None else self.retrieval.warnings():
+            yield warning(self.dataset.path, said.line, said.message, said.remedy)
 
     def facts(self, sha256: str, duplicates: int) -> DatasetFacts:
-        columns = formats.present(self.format, self.columns, self.dataset, self.kinds)
-        tally = self.tally
+        tally, rows = self.tally, self.retrieval
+        columns = (
+            formats.present(self.format, self.columns, self.dataset, self.kinds)
+            if rows is None
+            else rows.present(rows.names)
+        )
         return DatasetFacts(
             self.dataset.path,
             self.format,
@@ -199,6 +278,8 @@ class _Scan:
             longest=tally.longest,
             turns=tally.turns,
             duplicates=duplicates,
+            examples=0 if rows is None else rows.examples,
+            plain=self.kind in ("json", "jsonl") and rows.plain if rows is not None else True,
         )
 
     def problem(self, line: int, column: int, message: str, remedy: str = "") -> None:

@@ -79,7 +79,7 @@ class DatasetFacts:
     counted, sha256 of the bytes."""
 
     path: Path
-    format: str  # alpaca | sharegpt | openai | text
+    format: str  # alpaca | sharegpt | openai | text | retrieval | triplet | pair
     file_type: str  # json | jsonl | csv | parquet | txt
     rows: int
     bytes: int
@@ -90,6 +90,8 @@ class DatasetFacts:
     longest: int = 0  # characters of the longest row
     turns: int = 0
     duplicates: int = 0
+    examples: int = 0  # queries that an embedder or a reranker draws in an epoch
+    plain: bool = True  # whether the engine is given the file as it is
 
 
 @dataclass(frozen=True)

@@ -61,29 +61,32 @@ def odd(path: Path, tally: Tally, repeats: Repeats, garbled: Garbled) -> Iterato
         first = ", ".join(f"line {row.line} is line {row.first}" for row in repeats.shown)
         known = "" if tally.complete else f" (among the first {LIMIT:,})"
         message = f"{counted(repeats.total)} with the same texts as an earlier one{known}: {first}"
-        yield _warning(path, repeats.shown[0].line, message, "remove them unless they are to count more")
+        yield warning(path, repeats.shown[0].line, message, "remove them unless they are to count more")
     if garbled.rows:
         message = f"{counted(garbled.rows)} with U+FFFD, which stands for text that was decoded wrongly"
-        yield _warning(path, garbled.first, message, "make the file again from the original text")
+        yield warning(path, garbled.first, message, "make the file again from the original text")
 
 
-def overlap(held_out: tuple[Path, Tally], train: Iterable[tuple[Path, Tally]]) -> Iterator[Problem]:
-    """Warnings: rows of a file to evaluate on that stand in the files to train on, too."""
+def overlap(
+    held_out: tuple[Path, Tally], train: Iterable[tuple[Path, Tally]], unit: str = "row"
+) -> Iterator[Problem]:
+    """Warnings: rows (or queries) of a file to evaluate on that stand in the files to train on, too."""
     path, tally = held_out
     for other, known in train:
         shared = tally.shared(known)
         if shared.total:
             first = ", ".join(f"line {row.line} is line {row.first}" for row in shared.shown)
             verb = "is" if shared.total == 1 else "are"
-            message = f"{counted(shared.total)} to evaluate on {verb} in {other.name} too: {first}"
+            message = f"{counted(shared.total, unit)} to evaluate on {verb} in {other.name} too: {first}"
             remedy = "take them out of one, or the evaluation is too good"
-            yield _warning(path, shared.shown[0].line, message, remedy)
+            yield warning(path, shared.shown[0].line, message, remedy)
 
 
-def counted(rows: int) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{rows} row{'' if rows == 1 else 's'}"
+def counted(number: int, unit: str = "row") -> str:
+    """`1 row`, `2 rows`, `2 queries`."""
+    return f"{number} {unit if number == 1 else 'queries' if unit == 'query' else f'{unit}s'}"
 
 
-def _warning(path: Path, line: int, message: str, remedy: str) -> Problem:
+def warning(path: Path, line: int, message: str, remedy: str) -> Problem:
+    """A warning about a line of a data file."""
     return Problem(str(path), line, 1, "", message, remedy, "data", "warning")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 CHUNK = 1 << 20  # bytes
 BOM = b"\xef\xbb\xbf"
+BOM_CHARACTER = "\ufeff"
 SPACE = " \t\r\n"
 LINE_ENDS = ("\n", "", "\r\n")
 DECODE = json.JSONDecoder().raw_decode
@@ -64,15 +65,18 @@ def packed(path: Path) -> str:
     return next((name for magic, name in PACKED.items() if first.startswith(magic)), "")
 
 
-def read_rows(path: Path, kind: str, digest: Digest) -> Iterator[Row]:
+def read_rows(path: Path, kind: str, digest: Digest, *, as_engine: bool = True) -> Iterator[Row]:
     """Every row of the file, the whole of it fed to `digest`. Raises OSError; FtctlError for Parquet that
-    cannot be read."""
+    cannot be read. Not `as_engine`: what only LLaMA-Factory cannot read is no broken row."""
+    if kind == "csv":
+        from ftctl.facts.tables import read_csv
+
+        return read_csv(path, digest, as_engine=as_engine)
     if kind in TABLES:
         from ftctl.facts import tables
 
-        read = {"csv": tables.read_csv, "parquet": tables.read_parquet, "txt": tables.read_text}
-        return read[kind](path, digest)
-    return _array(path, digest) if kind == "json" else _lines(path, digest)
+        return tables.read_parquet(path, digest) if kind == "parquet" else tables.read_text(path, digest)
+    return _array(path, digest, as_engine) if kind == "json" else _lines(path, digest)
 
 
 def _why(error: json.JSONDecodeError) -> str:
@@ -159,9 +163,12 @@ class _Window:
             self.more()
 
 
-def _array(path: Path, digest: Digest) -> Iterator[Row]:
+def _array(path: Path, digest: Digest, as_engine: bool) -> Iterator[Row]:
     window = _Window(path, digest)
     try:
+        if window.peek() == BOM_CHARACTER and not as_engine:
+            window.forward(window.at + 1)
+            window.peek()
         yield from _elements(window)
     except UnicodeDecodeError:
         yield window.broken("not UTF-8 text from here on")
@@ -173,7 +180,7 @@ def _array(path: Path, digest: Digest) -> Iterator[Row]:
 
 def _elements(window: _Window) -> Iterator[Row]:
     """The elements of the array; the first that is broken ends it, as nothing after it can be trusted."""
-    if window.peek() == "\ufeff":
+    if window.peek() == BOM_CHARACTER:
         # datasets 4.x (LLaMA-Factory 0.9.5) reads a BOM before lines, and fails on one before an array.
         yield window.broken("the array begins with a byte order mark, which the engine cannot read")
         return

@@ -52,8 +52,8 @@ class _Lines:
                 yield raw.decode(errors="replace")
 
 
-def read_csv(path: Path, digest: Digest) -> Iterator[Row]:
-    """Every record below the head, its empty cells as None."""
+def read_csv(path: Path, digest: Digest, *, as_engine: bool = True) -> Iterator[Row]:
+    """Every record below the head, its empty cells as None; `as_engine` refuses what pandas reads so too."""
     csv.field_size_limit(sys.maxsize)
     with open(path, "rb") as file:
         lines = _Lines(file, digest)
@@ -77,16 +77,16 @@ def read_csv(path: Path, digest: Digest) -> Iterator[Row]:
                     yield Row(at, 1, began, None, "two columns have the same name")
                     break
             elif cells:
-                yield _record(at, began, head, cells)
+                yield _record(at, began, head, cells, NO_VALUE if as_engine else frozenset())
         while rest := file.read(CHUNK):
             digest.update(rest)
 
 
-def _record(line: int, offset: int, head: list[str], cells: list[str]) -> Row:
+def _record(line: int, offset: int, head: list[str], cells: list[str], no_value: frozenset[str]) -> Row:
     if len(cells) > len(head):
         return Row(line, 1, offset, None, f"it has {len(cells)} cells and the head has {len(head)} columns")
     for name, cell in zip(head, cells, strict=False):
-        if cell in NO_VALUE:
+        if cell in no_value:
             why = f'"{name}" is {cell!r}, which the engine reads as no value; write JSON Lines'
             return Row(line, 1, offset, None, why)
     value: dict[str, Any] = dict.fromkeys(head)

@@ -29,8 +29,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One file of rows. `format` is auto, alpaca, sharegpt or openai; `columns` and `tags` map the
-    format's names to the file's own, as in LLaMA-Factory's dataset_info.json."""
+    """One file of rows. `format` is auto, alpaca, sharegpt, openai, retrieval, triplet or pair; `columns` and
+    `tags` map the format's names to the file's own, as in LLaMA-Factory's dataset_info.json. From the label
+    `threshold` on, the passage of a pair is a positive; None: labels are 0 and 1."""
 
     path: Path
     format: str = "auto"
@@ -38,6 +39,7 @@ class Dataset:
     tags: Mapping[str, str] = field(default_factory=dict)
     max_samples: int | None = None
     weight: float | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)

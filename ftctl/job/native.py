@@ -1,7 +1,7 @@
 """Engine arguments that a `native:` block must leave alone, and the job's own keys for the same thing.
 
 Source of the names: llamafactory 0.9.5 `hparams`, transformers 5.6.0 `TrainingArguments`, FlagEmbedding
-1.4.2 `arguments.py`, vllm 0.32.0 `--help`.
+1.4.2 `arguments.py`, vllm 0.32.0 `--help`, lmdeploy 0.18.0 `serve api_server --help`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ OWNED: Mapping[str, Mapping[str, str]] = {
         "model": "model", "host": "deploy.host", "port": "deploy.port", "api_key": "deploy.api_key",
         "served_model_name": "deploy.name", "uds": "", "middleware": "", "enable_lora": "deploy.adapter",
         "lora_modules": "deploy.adapter", "max_lora_rank": "deploy.adapter", "config": "", "headless": "",
+        "model_path": "model", "model_name": "deploy.name", "server_name": "deploy.host",
+        "server_port": "deploy.port", "api_keys": "deploy.api_key", "adapters": "deploy.adapter",
     },
 }  # fmt: skip
 
@@ -100,6 +102,10 @@ SAME: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "enable_prefix_caching": ("deploy.prefix_caching",), "tool_call_parser": ("deploy.tool_parser",),
         "reasoning_parser": ("deploy.reasoning_parser",), "enable_log_requests": ("deploy.log_requests",),
         "trust_remote_code": ("model.trust_remote_code",), "revision": ("model.revision",),
+        "session_len": ("deploy.max_length",), "tp": ("deploy.tensor_parallel",),
+        "dp": ("deploy.data_parallel",), "cache_max_entry_count": ("deploy.gpu_memory_share",),
+        "max_batch_size": ("deploy.max_concurrency",), "quant_policy": ("deploy.kv_cache_dtype",),
+        "model_format": ("deploy.quantization",),
     },
 }  # fmt: skip
 

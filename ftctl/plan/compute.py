@@ -79,7 +79,7 @@ def rows_of(job: Job, facts: Facts) -> int:
     if job.data is None:
         return 0
     return sum(
-        min(fact.rows, dataset.max_samples or fact.rows)
+        min(fact.examples or fact.rows, dataset.max_samples or fact.rows)
         for dataset, fact in zip(job.data.train, facts.train_data, strict=False)
     )
 

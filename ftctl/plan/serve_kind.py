@@ -10,9 +10,7 @@ from ftctl.plan.model import RetrievalPlan
 
 # vLLM's names of what FlagEmbedding calls pooling.
 POOLING_TYPES = {"cls": "CLS", "mean": "MEAN", "last_token": "LAST"}
-ICL_SUFFIX = "\n<response>"  # FlagEmbedding 1.4.2, inference/embedder/decoder_only/icl.py
-# What FlagEmbedding puts in front where the job says nothing (inference/reranker/decoder_only/base.py).
-RERANK_PROMPTS = ("A: ", "B: ")
+ICL_SUFFIX = "\nResponse:"  # what FlagEmbedding 1.4.2 trains with; its inference has another default
 SCORE = "LogitScore"  # sentence-transformers' module of a reranker that is a language model
 
 
@@ -88,8 +86,7 @@ def query_suffix(plan: RetrievalPlan) -> str | None:
 
 
 def _yes(reason: str, query: str | None, passage: str | None) -> Served:
-    prompts = [given or usual for given, usual in zip((query, passage), RERANK_PROMPTS, strict=True)]
-    return Served("score", reason, head="yes", query_prompt=prompts[0], passage_prompt=prompts[1])
+    return Served("score", reason, head="yes", query_prompt=query, passage_prompt=passage)
 
 
 def _classifier(architecture: str, model: ModelFacts) -> Served:

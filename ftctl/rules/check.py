@@ -16,7 +16,7 @@ from ftctl.plan.model import Plan, ServePlan
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
 from ftctl.rules.table import book
-from ftctl.servers import server
+from ftctl.servers import arguments
 from ftctl.trainers.table import trainer_of
 
 _ARGUMENT = re.compile(r"\{(\w+)\}")
@@ -59,7 +59,10 @@ def check(
 def check_serving(
     job: Job, plan: ServePlan, facts: Facts, *, packages: frozenset[str] | None = None, doubt: Doubt = SURE
 ) -> Report:
-    """Every rule that the job's deployment breaks, as `plan` decides it; the rest as for training."""
+    """Every rule that the job's deployment breaks, as `plan` decides it; the rest as for training.
+
+    Raises UsageError where the job asks for what the server lacks.
+    """
     rules = None if job.deploy is None else book(plan.engine)
     if rules is None or job.deploy is None:
         return Report()
@@ -70,7 +73,7 @@ def check_serving(
         model_type=facts.model.model_type,
     )
     (command,) = rules.bases
-    setting = rules.setting(server(plan.engine).arguments(plan, job.deploy), place, command)
+    setting = rules.setting(arguments(plan, job.deploy), place, command)
     if not doubt.keys:
         return _report(job, broken(setting, rules.rules), "deploy")
     from ftctl.rules.doubt import certain

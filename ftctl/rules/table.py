@@ -12,6 +12,7 @@ BOOKS = {
     "llamafactory": "llamafactory.table",
     "flagembedding": "flagembedding.table",
     "vllm": "vllm.table",
+    "lmdeploy": "lmdeploy.table",
 }
 
 

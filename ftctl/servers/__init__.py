@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
-from ftctl.servers import vllm
+from ftctl.servers import lmdeploy, vllm
 from ftctl.servers.fault import Fault
 
 
@@ -22,9 +22,6 @@ class Server(Protocol):
     TITLE: str
     FAULTS: tuple[Fault, ...]
     PHASES: tuple[tuple[str, str], ...]
-
-    def arguments(self, plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
-        """What the server will be told, by its own names with underscores: what its rules look at."""
 
     def render(
         self,
@@ -44,6 +41,10 @@ class Server(Protocol):
 
 SERVERS: Mapping[str, Server] = {"vllm": vllm}
 LATER = frozenset({"lmdeploy"})
+ARGUMENTS: Mapping[str, Callable[[ServePlan, Deploy], Mapping[str, Any]]] = {
+    "vllm": vllm.arguments,
+    "lmdeploy": lmdeploy.arguments,
+}
 
 
 def server(name: str) -> Server:
@@ -53,3 +54,11 @@ def server(name: str) -> Server:
     if name in LATER:
         raise UsageError(f"{name}: not available in this version", "set deploy.engine to vllm")
     raise UsageError(f"no server is called {name}", f"deploy.engine takes {', '.join(sorted(SERVERS))}")
+
+
+def arguments(plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
+    """What the plan's server is to be told, by its own names with underscores: what its rules look at.
+
+    Servers that cannot be started yet are known here too. Raises UsageError for what the server lacks.
+    """
+    return ARGUMENTS[plan.engine](plan, deploy)

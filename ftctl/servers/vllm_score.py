@@ -8,7 +8,6 @@ token of Qwen's), and would add the tokenizer's own end token.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from ftctl.errors import UsageError
@@ -18,15 +17,14 @@ QUESTION = (
     "providing a prediction of either 'Yes' or 'No'."
 )
 
+MARK = "\ue000"  # between the parts, for private use in Unicode: the tokenizer splits there and drops it
+
 
 def score_template(begin: str | None, query_prompt: str, passage_prompt: str) -> str:
     """The jinja template of a pair; `begin` is the token at its start, None where there is none."""
-    parts = (begin or "", query_prompt)
-    query = _first("query")
-    passage = _first("document")
-    return f"{_literal(''.join(parts))}{query}{_literal(chr(10) + passage_prompt)}{passage}" + _literal(
-        "\n" + QUESTION
-    )
+    line = f"{MARK}\n{MARK}"
+    query = _literal((begin or "") + query_prompt) + _first("query")
+    return query + _literal(line + passage_prompt) + _first("document") + _literal(line + QUESTION)
 
 
 def _first(role: str) -> str:
@@ -41,8 +39,8 @@ def _literal(text: str) -> str:
     return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}"
 
 
-def score_tokenizer(text: str, passage_prompt: str) -> str:
-    """tokenizer.json as the scoring needs it: the two line breaks encoded alone, and no token added.
+def score_tokenizer(text: str) -> str:
+    """tokenizer.json as the scoring needs it: the parts encoded each alone, and no token added.
 
     Raises UsageError for a tokenizer that gives the parts other tokens than the whole.
     """
@@ -53,12 +51,11 @@ def score_tokenizer(text: str, passage_prompt: str) -> str:
             "trained",
             "score with FlagEmbedding's FlagLLMReranker; leave deploy: out",
         )
-    breaks = rf"\n(?={_escaped(passage_prompt)})|\n(?={_escaped(QUESTION)})"
-    alone = {"type": "Split", "pattern": {"Regex": breaks}, "behavior": "Isolated", "invert": False}
+    parts = {"type": "Split", "pattern": {"String": MARK}, "behavior": "Removed", "invert": False}
     own = tokenizer.get("pre_tokenizer")
     after = own["pretokenizers"] if own and own.get("type") == "Sequence" else [own] if own else []
     changed = {
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [alone, *after]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [parts, *after]},
         "post_processor": None,
         "truncation": None,
         "padding": None,
@@ -74,19 +71,14 @@ def _prepends(normalizer: Any) -> bool:
     return normalizer.get("type") == "Prepend"
 
 
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", text)
-
-
 def tokenizer_config(text: str) -> str:
     """tokenizer_config.json with the class that takes tokenizer.json as it is written.
 
     Others (Qwen2Tokenizer of transformers 5) make their own pre-tokenizer again.
     """
     config: dict[str, Any] = json.loads(text)
-    return json.dumps(
-        {**config, "tokenizer_class": "PreTrainedTokenizerFast", "auto_map": None}, ensure_ascii=False
-    )
+    config.pop("auto_map", None)  # code of its own, and null where it is present crashes transformers
+    return json.dumps({**config, "tokenizer_class": "PreTrainedTokenizerFast"}, ensure_ascii=False)
 
 
 def begin_token(text: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments.checks import check_deploy
@@ -31,10 +32,9 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         emit=lambda kind, data: _tell(run, kind, data),
         trust_remote_code=plan.job.model.trust_remote_code,
     )
-    run.emit(
-        "deployment",
-        {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model},
-    )
+    told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
+    parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
+    run.emit("deployment", {**told, **parity})
 
 
 def check_place(plan: Plan) -> None:

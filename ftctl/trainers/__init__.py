@@ -26,6 +26,10 @@ class Trainer(Protocol):
     def program(self, plan: Plan) -> str:
         """Which of the engine's programs trains, as its schema and its rules name it."""
 
+    def render_data(self, plan: Plan, python: str) -> Rendered | None:
+        """The command that converts data before the training, by ftctl's own interpreter `python`; None
+        where the engine reads the files as they are."""
+
     def render_merge(self, plan: Plan) -> Rendered | None:
         """The command that merges an adapter into its base; None where nothing is to be merged."""
 

@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from ftctl.events import Event, parse
-from ftctl.facts.model import DatasetFacts
 from ftctl.job.model import Train
 from ftctl.plan.model import Plan, RetrievalPlan, TrainPlan
 from ftctl.rendered import Rendered
+from ftctl.trainers.retrieval_data import RetrievalData, retrieval_data
 from ftctl.trainers.start import CACHE, FILE, INSIDE, command, environment, strategy, training
 
 NAME = "flagembedding"
@@ -36,9 +36,18 @@ def render(plan: Plan) -> Rendered:
     """The training command, `native/train.yaml`, and the data files under names of their own."""
     text = yaml.safe_dump(arguments(plan), sort_keys=False, allow_unicode=True, width=4096)
     start = command(plan, str(RUNNER), program(plan), FILE)
-    named = zip(_data(plan), plan.facts.train_data, strict=True)
-    links = {name: fact.path for name, fact in named if is_native(fact)}
-    return Rendered(start, _environment(plan), {FILE: text}, links, (CACHE,))
+    return Rendered(start, _environment(plan), {FILE: text}, data_of(plan).links, (CACHE,))
+
+
+def render_data(plan: Plan, python: str) -> Rendered | None:
+    """The conversion of what the engine cannot read, or must not see because it is held out."""
+    return data_of(plan, python).convert
+
+
+def data_of(plan: Plan, python: str = "python") -> RetrievalData:
+    """The data of the run, converted by `python` where it has to be."""
+    _, decided = training(plan)
+    return retrieval_data(plan.job, plan.facts, _retrieval(decided).query_instruction, python)
 
 
 def arguments(plan: Plan) -> dict[str, Any]:
@@ -103,16 +112,6 @@ def _environment(plan: Plan) -> dict[str, str | None]:
     return environment(plan) | ({"HF_TOKEN": None} if plan.job.model.local else {})
 
 
-def is_native(data: DatasetFacts) -> bool:
-    """Whether FlagEmbedding reads a file as it is; any other is converted before the training begins."""
-    return data.format == "retrieval" and data.file_type in ("json", "jsonl")
-
-
-def _data(plan: Plan) -> tuple[str, ...]:
-    """The names of the data files in the run directory: JSON Lines of query, pos and neg."""
-    return tuple(f"data/train_{number}.jsonl" for number in range(len(plan.facts.train_data)))
-
-
 def _common(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
     """What every entry module is told, by transformers' names."""
     model, kept = plan.job.model, train.checkpoints
@@ -149,7 +148,7 @@ def _common(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
 def _rows(plan: Plan, retrieval: RetrievalPlan) -> dict[str, Any]:
     """What the rows are and how they are cut; a `max_samples` holds for each file."""
     found: dict[str, Any] = {
-        "train_data": list(_data(plan)),
+        "train_data": list(data_of(plan).train),
         "train_group_size": retrieval.train_group_size,
         "query_max_len": retrieval.query_max_length,
         "passage_max_len": retrieval.passage_max_length,

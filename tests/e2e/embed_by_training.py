@@ -31,7 +31,7 @@ def make(root: Path, text: str) -> None:
 
 
 def ask(root: Path) -> None:
-    from sentence_transformers import (  # type: ignore[import-not-found] # the engine has it
+    from sentence_transformers import (
         SentenceTransformer,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from ftctl.engines.locate import locate
 from ftctl.rules.book import Book
+from ftctl.rules.lmdeploy.table import BOOK as LMDEPLOY
 from ftctl.rules.rule import Rule
 from ftctl.rules.vllm import choices as vllm_choices
 from ftctl.rules.vllm.table import BOOK as VLLM
@@ -35,10 +38,11 @@ def _examples(book: Book, rule: Rule) -> list[dict[str, Any]]:
     made = []
     for change in ("refused", "allowed"):
         arguments = book.example(rule, getattr(rule, change))
+        first = [arguments.pop("model_path")] if "model_path" in arguments else []
         words = [
             word for name, value in arguments.items() for word in vllm.words(name.replace("_", "-"), value)
         ]
-        made.append({"id": f"{rule.name} {change}", "words": words})
+        made.append({"id": f"{rule.name} {change}", "words": first + words})
     return made
 
 
@@ -76,6 +80,14 @@ def by_vllm(vllm_python: Path, tiny_model: Path, tmp_path_factory: pytest.TempPa
     return _tried(VLLM, vllm_python, _models(tmp_path_factory.mktemp("vllm_rules"), tiny_model))
 
 
+@pytest.fixture(scope="module")
+def by_lmdeploy(tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    engine = locate("lmdeploy", "cuda", python=None, environ=os.environ)
+    if not engine.installed:
+        pytest.skip("lmdeploy is not installed")
+    return _tried(LMDEPLOY, engine.python, tmp_path_factory.mktemp("lmdeploy_rules"))
+
+
 def _check(rule: Rule, tried: Tried) -> None:
     """What the rule refuses the engine refuses in the place that it names, and the nearest allowed it takes.
 
@@ -99,6 +111,15 @@ def _check(rule: Rule, tried: Tried) -> None:
 @pytest.mark.parametrize("rule", VLLM.rules, ids=lambda rule: rule.name)
 def test_vllm_does_with_each_example_what_the_rule_says(by_vllm: Tried, rule: Rule) -> None:
     _check(rule, by_vllm)
+
+
+@pytest.mark.parametrize("rule", LMDEPLOY.rules, ids=lambda rule: rule.name)
+def test_lmdeploy_does_with_each_example_what_the_rule_says(by_lmdeploy: Tried, rule: Rule) -> None:
+    _check(rule, by_lmdeploy)
+
+
+def test_the_defaults_are_lmdeploy_s(by_lmdeploy: Tried) -> None:
+    assert {name: by_lmdeploy.defaults[name] for name in LMDEPLOY.defaults} == LMDEPLOY.defaults
 
 
 def test_the_defaults_are_vllm_s(by_vllm: Tried) -> None:

@@ -100,7 +100,7 @@ def test_the_engine_follows_from_the_task(tmp_path: Path) -> None:
     assert (train.retrieval.train_group_size, train.retrieval.normalize) == (8, False)
 
 
-@pytest.mark.parametrize("keys", ["eval: 0.1", "mix: interleave_under", "workers: 4"])
+@pytest.mark.parametrize("keys", ["mix: interleave_under", "workers: 4"])
 def test_data_keys_that_flagembedding_has_nothing_for(tmp_path: Path, keys: str) -> None:
     (tmp_path / "rows.jsonl").touch()
     text = f"{JOB}  task: embedding\n".replace("rows.jsonl}", f"[rows.jsonl, rows.jsonl], {keys}}}")
@@ -131,7 +131,7 @@ def test_where_the_result_of_each_kind_lies() -> None:
     bert = facts(architecture="BertModel", model_type="bert")
     plan, _ = decide(job(Train(task="embedding")), bert)
     assert flagembedding.results(plan) == {"model": Path("output")}
-    assert list(rendered(plan)) == ["train"]
+    assert list(rendered(plan)) == ["train", "reference"]
     qwen = facts(architecture="Qwen3ForCausalLM", model_type="qwen3")
     plan, _ = decide(job(Train(task="reranker")), qwen)
     assert flagembedding.results(plan) == {"adapter": Path("output"), "merged": Path("output/merged_model")}

@@ -66,13 +66,14 @@ def test_the_files_of_an_embedder_whole() -> None:
 
 def test_an_in_context_learners_queries_have_an_end(tmp_path: Path) -> None:
     write_files(tmp_path, embedder_files(replace(EMBEDDER, variant="decoder-only-icl"), 8))
-    assert retrieval_facts(tmp_path, {}).query_suffix == "\n<response>"
+    assert retrieval_facts(tmp_path, {}).query_suffix == "\nResponse:"
 
 
 def test_a_reranker_that_is_a_language_model_says_which_logit_is_its_score(tmp_path: Path) -> None:
     write_files(tmp_path, reranker_files(SCORER, 9454))
     assert json.loads((tmp_path / "1_LogitScore" / "config.json").read_text())["true_token_id"] == 9454
-    assert retrieval_facts(tmp_path, {}).others == ("LogitScore",)
+    read = retrieval_facts(tmp_path, {})
+    assert (read.others, read.length) == (("LogitScore",), None)
     assert "modules.json" not in reranker_files(RERANKER, None)
 
 

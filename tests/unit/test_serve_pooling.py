@@ -20,6 +20,7 @@ from ftctl.plan.serve import plan_serve
 from ftctl.plan.serve_kind import served_as
 from ftctl.servers import server
 from ftctl.servers.vllm_score import (
+    MARK,
     QUESTION,
     begin_token,
     score_template,
@@ -78,9 +79,9 @@ def test_what_is_trained_decides_before_the_folder_is_there() -> None:
     assert served_as(base, EMBEDDER).kind == "embed"
     assert served_as(base, RERANKER).head == "label"
     scorer = served_as(base, replace(RERANKER, variant="decoder-only-base"))
-    assert (scorer.head, scorer.query_prompt, scorer.passage_prompt) == ("yes", "A: ", "B: ")
+    assert (scorer.head, scorer.query_prompt, scorer.passage_prompt) == ("yes", None, None)
     learner = served_as(base, replace(EMBEDDER, variant="decoder-only-icl"))
-    assert learner.query_suffix == "\n<response>"
+    assert learner.query_suffix == "\nResponse:"
 
 
 @pytest.mark.parametrize(
@@ -156,34 +157,32 @@ def test_a_native_mapping_changes_only_the_keys_it_names() -> None:
 def test_the_template_has_what_flagembedding_has_around_a_pair() -> None:
     template = score_template("<s>", "A: ", "B: ")
     assert template.startswith('{{ "<s>A: " }}')
-    assert template.endswith(f'{{{{ "\\n{QUESTION}" }}}}')
-    assert '{{ "\\nB: " }}' in template
+    assert template.endswith(f'{{{{ "{MARK}\\n{MARK}{QUESTION}" }}}}')
+    assert f'{{{{ "{MARK}\\n{MARK}B: " }}}}' in template
 
 
-def word_tokenizer(joined: bool) -> Tokenizer:
-    """Words, and punctuation with the line break after it where `joined`, as Qwen's tokenizer has it."""
+def word_tokenizer() -> Tokenizer:
+    """Words, and punctuation with the line break after it, as Qwen's tokenizer has it."""
     words = {"[UNK]": 0, "?": 1, "\n": 2, "?\n": 3, "</s>": 4}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
-    pattern = Regex(r"\?\n|\?|\n|[^?\n]+" if joined else r"\?|\n|[^?\n]+")
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(pattern, "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\?\n|\?|\n|[^?\n]+"), "isolated")
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 4)])
     return tokenizer
 
 
 def test_the_line_breaks_between_the_parts_are_tokens_of_their_own() -> None:
-    pair = f"A: why?\nB: so?\nthere\n{QUESTION}"
-    plain = word_tokenizer(joined=True)
-    assert plain.encode(pair).ids.count(3) == 2
-    scoring = Tokenizer.from_str(score_tokenizer(plain.to_str(), "B: "))
-    ids = scoring.encode(pair).ids
-    assert (ids.count(3), ids.count(2)) == (1, 2)  # the one inside the passage stays as it was trained
-    assert 4 not in ids
+    line = f"{MARK}\n{MARK}"
+    plain = word_tokenizer()
+    assert plain.encode("why?\nso?\nthere\nGiven").ids == [0, 3, 0, 3, 0, 2, 0, 4]
+    scoring = Tokenizer.from_str(score_tokenizer(plain.to_str()))
+    # The line break inside the passage stays as it was trained.
+    assert scoring.encode(f"why?{line}so?\nthere{line}Given").ids == [0, 1, 2, 0, 3, 0, 2, 0]
 
 
 def test_a_tokenizer_that_changes_every_part_is_refused() -> None:
     legacy = {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}]}}
     with pytest.raises(UsageError, match="a space in front of every text"):
-        score_tokenizer(json.dumps(legacy), "B: ")
+        score_tokenizer(json.dumps(legacy))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ COMPARED = "trainer.py:_validate_args"
 SHARED = (
     "empty-cache-steps", "logging-steps-not-zero", "logging-steps-whole", "save-steps-whole", "fp16-or-bf16",
     "fp16-full-eval-or-bf16-full-eval", "warmup-not-negative", "prefetch-needs-workers", "tf32-needs-a-gpu",
-    "backend-needs-processes", "report-package", "fsdp-or-deepspeed",
+    "backend-needs-processes", "report-package",
 )  # fmt: skip
 ALL_PACKAGES = frozenset({
     "apollo-torch", "bitsandbytes", "deepspeed", "flash-attn", "galore-torch", "grokadamw", "liger-kernel",

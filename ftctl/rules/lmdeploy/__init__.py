@@ -1,0 +1,1 @@
+"""LMDeploy's rules, by subject."""
