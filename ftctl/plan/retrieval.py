@@ -31,7 +31,6 @@ def plan_retrieval(job: Job, train: Train, facts: Facts, made: Decisions) -> Tra
     world = len(devices) or job.resources.processes
     variant = choose_variant(train, facts.model, made)
     method = _method(job, train, variant, made)
-    _samples(job, made)
     if train.attention == "fa2" and variant.startswith("encoder"):
         made.refuse("train.attention", "fa2 is for FlagEmbedding's decoders alone", "remove it")
     batch = batch_of(train, world, _largest_micro(facts.model, bool(devices)), made)
@@ -100,13 +99,6 @@ def _method(job: Job, train: Train, variant: str, made: Decisions) -> str:
     if job.deploy is not None and job.deploy.adapter == "attach" and "deploy.adapter" in job.written:
         made.refuse("deploy.adapter", "is attach, and this training makes no adapter", "remove it")
     return "full"
-
-
-def _samples(job: Job, made: Decisions) -> None:
-    """FlagEmbedding has one limit for every file."""
-    limits = {dataset.max_samples for dataset in job.data.train} if job.data is not None else set()
-    if len(limits) > 1:
-        made.refuse("data.train", "has another max_samples on each file", "give every file the same")
 
 
 def _largest_micro(model: ModelFacts, on_gpu: bool) -> int:

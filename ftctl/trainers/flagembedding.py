@@ -146,18 +146,14 @@ def _common(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
 
 
 def _rows(plan: Plan, retrieval: RetrievalPlan) -> dict[str, Any]:
-    """What the rows are and how they are cut; a `max_samples` holds for each file."""
-    found: dict[str, Any] = {
+    """What the rows are and how they are cut."""
+    return {
         "train_data": list(data_of(plan).train),
         "train_group_size": retrieval.train_group_size,
         "query_max_len": retrieval.query_max_length,
         "passage_max_len": retrieval.passage_max_length,
         "knowledge_distillation": retrieval.distillation,
     }
-    data = plan.job.data
-    if data is not None and data.train and (most := data.train[0].max_samples) is not None:
-        found["max_example_num_per_dataset"] = most
-    return found
 
 
 def _embedder(retrieval: RetrievalPlan, decided: TrainPlan) -> dict[str, Any]:

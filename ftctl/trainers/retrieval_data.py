@@ -38,7 +38,7 @@ def retrieval_data(job: Job, facts: Facts, instruction: str | None, python: str)
     names: dict[str, list[str]] = {"train": [], "eval": []}
     sides = (("train", job.data.train, facts.train_data), ("eval", job.data.eval, facts.eval_data))
     for side, datasets, looked in sides:
-        for number, (dataset, fact) in enumerate(zip(datasets, looked, strict=True)):
+        for number, (dataset, fact) in enumerate(zip(datasets, looked, strict=False)):
             name = f"data/{side}_{number}{_ending(dataset.path)}.jsonl"
             splits = side == "train" and bool(share)
             names[side].append(name)

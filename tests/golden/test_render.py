@@ -8,6 +8,7 @@ Each folder of `render/` holds a job and what it renders to. Write them again af
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def text_of(plan: Plan) -> str:
         parts += [f"== {link} -> {target}\n" for link, target in step.links.items()]
         parts.append(f"== {name}\n{command_line(step)}\n")
     text = "\n".join(parts)
-    for folder, name in ((CASES, "/golden"), (CASES.parents[2], "/ftctl")):
+    for folder, name in ((sys.executable, "/python"), (CASES, "/golden"), (CASES.parents[2], "/ftctl")):
         text = text.replace(str(folder), name)
     return text
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ftctl.facts.model import RetrievalFacts
-from ftctl.job.model import Data, Dataset, Deploy, Lora, Model, Resources, Retrieval, Train
+from ftctl.job.model import Deploy, Lora, Model, Resources, Retrieval, Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import Plan, RetrievalPlan
 from tests.plans import A100, decide, facts, job, machine
@@ -301,9 +301,3 @@ def test_precision_follows_the_gpu() -> None:
     plan, _ = decided(Train(task="embedding"), BERT, machine=machine(A100), resources=Resources(gpus=1))
     assert plan.train is not None
     assert (plan.train.precision, plan.train.devices) == ("bf16", (0,))
-
-
-def test_one_limit_holds_for_every_file() -> None:
-    files = (Dataset(job().file, max_samples=5), Dataset(job().file))
-    _, made = decided(Train(task="embedding"), BERT, data=Data(files))
-    assert [found.key for found in made.problems] == ["data.train"]
