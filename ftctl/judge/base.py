@@ -19,8 +19,8 @@ from ftctl.facts.hub_cache import snapshot
 from ftctl.plan.model import Plan, RetrievalPlan, ServePlan
 from ftctl.record import to_record
 
-# Weights of other frameworks and pickled ones are never served; what the folder says of its use, ftctl says.
-OTHERS = frozenset({".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".ot", ".pt", ".pth"})
+# Weights of other frameworks and pickled ones are never served, and what the model is for is said anew.
+OTHERS = frozenset({".bin", ".ckpt", ".gguf", ".h5", ".md", ".msgpack", ".onnx", ".ot", ".pt", ".pth"})
 OWN = frozenset({MODULES, PROMPTS, LENGTH, REFERENCE})
 DTYPES = frozenset({"float32", "float16", "bfloat16"})
 EVALUATION, BY_QUERY = "evaluation.json", "evaluation_queries.json"
@@ -40,7 +40,7 @@ def lay_out(source: Path, folder: Path, plan: RetrievalPlan, tuned: Artifact) ->
     model is, with its dtype. Raises FtctlError for a model that is not whole or cannot be described."""
     folder.mkdir(parents=True)
     for file in sorted(source.iterdir()):
-        if not file.is_file() or file.suffix in OTHERS or file.name in OWN:
+        if not file.is_file() or file.suffix in OTHERS or file.name in OWN or file.name.startswith("."):
             continue
         if file.suffix == ".safetensors":
             (folder / file.name).symlink_to(file.resolve())
@@ -77,5 +77,5 @@ def measured_before(runs: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
 def check_head(base: ServePlan, kind: str) -> None:
     """Raises FtctlError where the base model does another thing than the trained one."""
     if base.kind != kind:
-        what = "it has no head that scores" if kind == "score" else f"it would be served to {base.kind}"
-        raise FtctlError(f"the base model cannot be compared: {what}")
+        what = "has no head that scores" if kind == "score" else f"is served to {base.kind}, not to {kind}"
+        raise FtctlError(f"it {what}")

@@ -158,7 +158,7 @@ def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
             machine=case.plan.facts.machine,
             model_facts=model_facts(artifact.path),
             run=None,  # the run's reference is of the trained model
-            emit=lambda kind, data: case.tell("base", {"detail": str(data.get("detail", ""))}),
+            emit=lambda kind, data: _starting(case, data),
             trust_remote_code=case.plan.job.model.trust_remote_code,
         )
         yield deployment
@@ -168,6 +168,11 @@ def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
             stop(entry)
     registry.forget_deployment(name)
     shutil.rmtree(deployment.folder, ignore_errors=True)
+
+
+def _starting(case: Case, data: Mapping[str, object]) -> None:
+    if "parity" not in data:  # there is none to a base model
+        case.tell("base", {"detail": str(data.get("detail", ""))})
 
 
 def _server(case: Case, serve: ServePlan) -> dict[str, Any]:

@@ -62,10 +62,14 @@ def table_of(evaluation: Evaluation) -> tuple[tuple[str, ...], list[tuple[str, .
     if base is None:
         return ("", "tuned"), [(label(name), f"{value:.3f}") for name, value in tuned.figures.items()]
     compared: list[tuple[str, ...]] = [
-        (label(name), f"{base.figures[name]:.3f}", f"{value:.3f}", f"{evaluation.difference[name]:+.3f}")
+        (label(name), f"{base.figures[name]:.3f}", f"{value:.3f}", _signed(evaluation.difference[name]))
         for name, value in tuned.figures.items()
     ]
     return ("", "base", "tuned", "difference"), compared
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}"  # never -0.000
 
 
 LABELS = {"recall": "Recall", "mrr": "MRR", "ndcg": "nDCG"}
@@ -88,7 +92,7 @@ def said(evaluation: Evaluation) -> list[str]:
     if evaluation.base is not None and evaluation.base.reused_from:
         lines.append(f"the base model's figures are those of run {evaluation.base.reused_from}")
     if evaluation.note:
-        lines.append(f"no figures of the base model: {evaluation.note}")
+        lines.append(f"the base model is not measured: {evaluation.note}")
     if evaluation.seen_in_training:
         lines.append(f"{evaluation.seen_in_training} of these queries were also trained on")
     return lines

@@ -43,5 +43,6 @@ def as_data(evaluation: Evaluation) -> dict[str, Any]:
         "base": None if base is None else dict(base.figures),
         "tuned": None if tuned is None else dict(tuned.figures),
         "difference": dict(evaluation.difference),
+        "base_measured_by": None if base is None else base.reused_from,
         "note": evaluation.note,
     }
