@@ -12,6 +12,7 @@ from ftctl.judge.model import Evaluation, Measured, difference
 from ftctl.run.directory import RunDir
 from ftctl.view.comparison import as_data, comparison, evaluation_of
 from ftctl.view.progress import sentence
+from tests.conftest import Cli
 
 BASE = Measured("/base", {"recall@1": 0.32, "ndcg@10": 0.5604}, {}, {}, "b", 14.0)
 TUNED = Measured("/run/output", {"recall@1": 0.52, "ndcg@10": 0.5104}, {}, {}, "t", 0.7)
@@ -81,3 +82,17 @@ def test_events_read_as_sentences() -> None:
     assert sentence(Event("judging", 0.0, told)) == "measuring base: 32 of 150"
     told = {"model": "base", "detail": "loading the weights"}
     assert sentence(Event("judging", 0.0, told)) == "measuring base: loading the weights"
+
+
+def test_runs_list_what_was_measured(ftctl: Cli) -> None:
+    for name, evaluation in (("with", WHOLE), ("without", None)):
+        run = RunDir(ftctl.cwd / "runs" / name / "20260101-120000-abcd")
+        run.write_json("run.json", {"name": name, "id": run.path.name, "created": 1.0})
+        if evaluation is not None:
+            run.write_json("evaluation.json", evaluation)
+    listed = ftctl("runs", "--json", code=0).data["runs"]
+    found = {run["name"]: run["evaluation"] for run in listed}
+    assert found == {"with": as_data(WHOLE), "without": None}
+    shown = ftctl("runs", code=0).out
+    assert "nDCG@10" in shown
+    assert "0.560 → 0.510" in shown
