@@ -11,6 +11,7 @@ from typing import Any
 
 from ftctl.deployments.model import Deployment
 from ftctl.errors import FtctlError, Missing
+from ftctl.facts.packages import packages_of
 from ftctl.judge.ask import Tell, embed_to, score_all
 from ftctl.judge.model import K
 from ftctl.judge.relevance import Relevance
@@ -18,6 +19,7 @@ from ftctl.paths import PACKAGE
 from ftctl.process import run
 from ftctl.rendered import environment
 
+LIBRARY = "pytrec-eval-terrier"
 PROGRAM = PACKAGE / "inside" / "retrieval_figures.py"
 
 
@@ -55,10 +57,19 @@ def counted(request: Mapping[str, Any], python: Path, folder: Path) -> Figures:
     if done.code:
         words = done.err.strip().splitlines()[-1:] or ["no word"]
         if "No module named 'pytrec_eval'" in words[0]:
-            raise Missing(
-                f"{python} has no pytrec_eval, which counts recall and nDCG",
-                "install pytrec-eval-terrier there, or leave train.engine_python out",
-            )
+            raise _no_library(python)
         raise FtctlError(f"the figures could not be counted: {words[0]}", "report it with the run")
     found = json.loads(answer.read_text(encoding="utf-8"))
     return Figures(found["mean"], found["queries"], found["library"])
+
+
+def check_library(python: Path) -> None:
+    """Raises Missing where an interpreter of the user's own cannot count, hours before it would be asked."""
+    packages = packages_of(python)
+    if packages is not None and LIBRARY not in packages:
+        raise _no_library(python)
+
+
+def _no_library(python: Path) -> Missing:
+    what = f"{python} has no {LIBRARY}, which counts recall and nDCG on the held-out rows"
+    return Missing(what, f"install {LIBRARY} there, or leave data.eval or train.engine_python out")

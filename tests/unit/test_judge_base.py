@@ -12,9 +12,10 @@ from tokenizers import Tokenizer, models
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.safetensors import BrokenWeights
 from ftctl.artifacts.verify import file_hashes
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, Missing
 from ftctl.facts.retrieval_model import retrieval_facts
 from ftctl.judge.base import check_head, key_of, lay_out, measured_before
+from ftctl.judge.figures import check_library
 from ftctl.judge.model import Evaluation, Measured
 from ftctl.plan.model import RetrievalPlan, ServePlan
 from ftctl.run.directory import RunDir
@@ -116,3 +117,13 @@ def test_a_base_without_a_head_is_no_reranker() -> None:
         check_head(SERVE, "score")
     with pytest.raises(FtctlError, match="served to generate, not to embed"):
         check_head(replace(SERVE, kind="generate"), "embed")
+
+
+def test_an_environment_without_the_library_is_named_before_the_training(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (tmp_path / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
+    with pytest.raises(Missing, match="has no pytrec-eval-terrier"):
+        check_library(tmp_path / "bin" / "python")
+    (packages / "pytrec_eval_terrier-0.5.10.dist-info").mkdir()
+    check_library(tmp_path / "bin" / "python")
