@@ -17,6 +17,7 @@ from ftctl.run.attend import become
 from ftctl.run.create import create
 from ftctl.run.find import runs_root
 from ftctl.supervise.serving import check_place
+from ftctl.supervise.stages import judged
 from ftctl.view.installing import installing
 from ftctl.view.output import say
 from ftctl.view.scanning import Scanning
@@ -49,11 +50,20 @@ def run_job(
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
+    check_judge(plan)
     run = create(plan, rendered(plan), runs_dir or runs_root())
     add_run(run.path, plan.job.name, run.path.name, time.time())
     say(f"run {plan.job.name} {run.path.name} in {run.path}")
     launcher(plan.job.resources.launcher).submit(run.path)
     become(run.path, as_json=as_json)
+
+
+def check_judge(plan: Plan) -> None:
+    """Raises Missing where the held-out rows could not be counted after the training."""
+    if plan.facts.trainer is not None and plan.job.deploy is not None and judged(plan):
+        from ftctl.judge.figures import check_library
+
+        check_library(plan.facts.trainer.python)
 
 
 def headline(plan: Plan) -> str:
