@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 
 from ftctl.data.of_job import look_at_data
@@ -139,8 +140,12 @@ def _engines(
 
 
 def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
-    """The machine with every GPU that the job names, of no particular kind."""
+    """The machine with every GPU that the job names or shares its model over, of no particular kind."""
     wanted = 0
+    if job.deploy is not None and job.deploy.gpus is None:
+        shares = (job.deploy.tensor_parallel, job.deploy.pipeline_parallel, job.deploy.data_parallel)
+        ranks = prod(share or 1 for share in shares)
+        wanted = ranks if ranks > 1 else 0
     for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
         if isinstance(asked, int):
             wanted = max(wanted, asked)
