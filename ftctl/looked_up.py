@@ -79,7 +79,10 @@ def _fetched(
 ) -> tuple[Job, tuple[Choice, ...]]:
     """The job with a Hub model's folder in the local cache, where the network is not to be used."""
     model = job.model
-    if model.revision is not None and (fault := revision_fault(model.revision)):
+    if model.revision is not None and model.local:
+        what = f"{model.path} is a folder, and a folder has no revisions: it would be taken as it is"
+        found.append(problem_at(job, "model.revision", what, "remove it, or name the model's id on the Hub"))
+    elif model.revision is not None and (fault := revision_fault(model.revision)):
         found.append(problem_at(job, "model.revision", *fault))
     elif offline and not model.local:
         try:
