@@ -203,7 +203,8 @@ def test_wrong_pooling_fails_the_deployment_of_a_run(bench: Bench, embedder: Ran
 
 
 def test_m3_on_a_small_xlm_roberta(bench: Bench) -> None:
-    ran = bench.train("m3", "m3", train={**SHORT, "task": "embedding"}, deploy=SERVER)
+    train = {**SHORT, "task": "embedding", "native": {"unified_finetuning": True}}
+    ran = bench.train("m3", "m3", train=train, deploy=SERVER)
     assert (ran.directory / "output" / "colbert_linear.pt").is_file()
     assert_vectors_as_trained(served(bench.cli, "m3"))
     bench.cli("stop", "m3", code=0)
@@ -282,7 +283,7 @@ def test_two_processes_train_as_one_does(bench: Bench) -> None:
 
 
 def test_a_training_that_diverges_fails_and_is_never_served(bench: Bench) -> None:
-    train = {**SHORT, "task": "embedding", "learning_rate": 1e30}
+    train = {**SHORT, "task": "embedding", "native": {"temperature": 1e-39}}
     ran = bench.train("diverged", "encoder", code=1, train=train, deploy=SERVER)
     assert "FloatingPointError" in ran.envelope["error"]["message"]
     assert json.loads((ran.directory / "exit.json").read_text())["state"] == "FAILED"
