@@ -61,6 +61,20 @@ def alive(process: ProcessId) -> bool:
     return identify(process.pid) == process
 
 
+def find_command(*last: str) -> ProcessId | None:
+    """A living process whose command line ends with these words; None if there is none."""
+    tail = tuple(word.encode() for word in last)
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if tuple(words[-len(tail) - 1 : -1]) == tail:
+                return identify(int(entry))
+    return None
+
+
 def session_members(session: int) -> tuple[int, ...]:
     """The pids of the living processes of a session (the pid of its leader is its id)."""
     members = []

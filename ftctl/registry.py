@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ftctl import paths
 
-VERSION = 1
+VERSION = 2  # a database of an earlier one is brought up to it, for TABLES only ever grows
 BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs(
   directory TEXT PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS deployments(
   name TEXT PRIMARY KEY, folder TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS endings(
+  directory TEXT PRIMARY KEY, seal INTEGER NOT NULL, state TEXT NOT NULL, ended REAL,
+  step INTEGER, total_steps INTEGER, loss REAL, exit_code INTEGER, message TEXT);
+"""
+INDEX = """
+SELECT id, name, state, runs.directory, created, ended, step, total_steps, loss, exit_code, message, seal
+FROM runs LEFT JOIN endings USING (directory) ORDER BY created, id
 """
 
 Result = TypeVar("Result")
@@ -61,13 +69,33 @@ def add_run(
 
     A database that stays locked for `busy_timeout` seconds is left as it is.
     """
-    row = (str(directory.absolute()), name, id, created)
-    _write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", row, busy_timeout)
+    add_runs([RunEntry(directory.absolute(), name, id, created)], busy_timeout=busy_timeout)
+
+
+def add_runs(entries: Iterable[RunEntry], *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    """Remember many runs at once, as `add_run` does one."""
+    rows = [(str(entry.directory), entry.name, entry.id, entry.created) for entry in entries]
+    _write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", rows, busy_timeout)
 
 
 def forget_run(directory: Path) -> None:
     """Forget a run; the directory is left alone."""
-    _write("DELETE FROM runs WHERE directory = ?", (str(directory.absolute()),))
+    _write("DELETE FROM runs WHERE directory = ?", [(str(directory.absolute()),)])
+    _write("DELETE FROM endings WHERE directory = ?", [(str(directory.absolute()),)])
+
+
+def index() -> list[tuple[Any, ...]]:
+    """The known runs, oldest first, each as the columns of INDEX; a run with no known end has None there.
+
+    A `seal` says of which exit.json the end was read (its time of change in ns): one that has changed
+    since, or is gone, voids it. Whether a run's directory is still there is not looked at.
+    """
+    return _with_database(lambda open_: open_.execute(INDEX).fetchall()) or []
+
+
+def add_endings(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Remember how runs ended: directory, seal, state, ended, step, total_steps, loss, exit_code, message."""
+    _write("INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def runs(name: str | None = None) -> list[RunEntry]:
@@ -79,12 +107,12 @@ def runs(name: str | None = None) -> list[RunEntry]:
 
 def add_deployment(name: str, folder: Path, created: float) -> None:
     """Remember a deployment; one of the same name is replaced."""
-    _write("INSERT OR REPLACE INTO deployments VALUES (?, ?, ?)", (name, str(folder.absolute()), created))
+    _write("INSERT OR REPLACE INTO deployments VALUES (?, ?, ?)", [(name, str(folder.absolute()), created)])
 
 
 def forget_deployment(name: str) -> None:
     """Forget a deployment; its folder is left alone."""
-    _write("DELETE FROM deployments WHERE name = ?", (name,))
+    _write("DELETE FROM deployments WHERE name = ?", [(name,)])
 
 
 def deployments() -> list[DeploymentEntry]:
@@ -98,29 +126,47 @@ def deployments() -> list[DeploymentEntry]:
 
 def rebuild(roots: Iterable[Path]) -> int:
     """Add every unknown run found under `roots` (as `<root>/<name>/<id>/run.json`); returns how many."""
-    known = {entry.directory for entry in runs()}
-    found = [
-        entry for root in roots for entry in _runs_under(root.absolute()) if entry.directory not in known
-    ]
-    for entry in found:
-        add_run(entry.directory, entry.name, entry.id, entry.created)
+    known = {row[3] for row in index()}
+    folders = [folder for root in roots for folder in folders_under(str(root.absolute()))]
+    found = [entry for folder in folders if folder not in known and (entry := entry_of(Path(folder)))]
+    if found:
+        add_runs(found)
     return len(found)
 
 
-def _runs_under(root: Path) -> Iterator[RunEntry]:
-    for record in sorted(root.glob("*/*/run.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            facts = json.loads(record.read_text())
-            fields = facts if isinstance(facts, dict) else {}
-            folder = record.parent
-            name, identity = str(fields.get("name", folder.parent.name)), str(fields.get("id", folder.name))
-            yield RunEntry(folder, name, identity, float(fields.get("created", record.stat().st_mtime)))
+def folders_under(root: str) -> Iterator[str]:
+    """Every `<root>/<name>/<id>` that may be a run; hidden ones are being made or removed."""
+    for name in _visible(root):
+        for identity in _visible(f"{root}/{name}"):
+            yield f"{root}/{name}/{identity}"
 
 
-def _write(statement: str, values: tuple[str | float, ...], busy_timeout: float = BUSY_TIMEOUT) -> None:
+def _visible(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if not name.startswith(".")]
+    except OSError:
+        return []
+
+
+def entry_of(folder: Path) -> RunEntry | None:
+    """The run in a folder as its run.json says; None where there is none that can be read."""
+    record = folder / "run.json"
+    try:
+        facts = json.loads(record.read_text())
+        fields = facts if isinstance(facts, dict) else {}
+        name, identity = str(fields.get("name", folder.parent.name)), str(fields.get("id", folder.name))
+        return RunEntry(folder, name, identity, float(fields.get("created", record.stat().st_mtime)))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(statement: str, rows: Iterable[tuple[Any, ...]], busy_timeout: float = BUSY_TIMEOUT) -> None:
+    """Run a statement once for every row, all or none."""
+    values = list(rows)
+
     def change(open_: sqlite3.Connection) -> None:
         with open_:
-            open_.execute(statement, values)
+            open_.executemany(statement, values)
 
     _with_database(change, busy_timeout)
 
@@ -152,7 +198,7 @@ def _open(busy_timeout: float) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
             return connection
-        if version != 0:
+        if version > VERSION:
             raise sqlite3.DatabaseError(f"version {version}, not {VERSION}")
         _create(connection, busy_timeout)
     except BaseException:

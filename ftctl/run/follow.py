@@ -11,7 +11,7 @@ from pathlib import Path
 from ftctl.events import Event, parse
 from ftctl.run.control import request_stop, stop
 from ftctl.run.directory import EVENTS, EXIT, RunDir, Tail
-from ftctl.run.state import state_of
+from ftctl.run.state import standing
 
 POLL = 0.1  # seconds
 
@@ -53,7 +53,7 @@ def follow(path: Path, show: Callable[[Event], None], say: Callable[[str], None]
 def _ending(run: RunDir) -> Ending | None:
     """The end, if it has come. It is read before the events, so that none of them is missed."""
     record = run.read_json(EXIT)
-    if record is None and state_of(run.path).state == "LOST":
+    if record is None and standing(run.path) == "LOST":
         record = run.read_json(EXIT) or {
             "state": "LOST",
             "exit_code": 1,
