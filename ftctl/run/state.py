@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ftctl.errors import UsageError
 from ftctl.process import ProcessId, alive, find_command
 from ftctl.record import from_record
 from ftctl.run.directory import CREATOR, EXIT, STOP, RunDir
@@ -67,6 +68,15 @@ def standing(path: Path) -> str:
     run = RunDir(path)
     ended = ending(run)
     return str(ended["state"]) if ended else _unfinished(run)
+
+
+def checked(states: Iterable[str], known: Collection[str] = STATES) -> tuple[str, ...]:
+    """States as a user wrote them. Raises UsageError for one that is not known."""
+    wanted = tuple(state.upper() for state in states)
+    for state in wanted:
+        if state not in known:
+            raise UsageError(f"{state} is none of these states", f"one of {', '.join(known)}")
+    return wanted
 
 
 def ending(run: RunDir) -> dict[str, Any]:
