@@ -19,23 +19,22 @@ from typing import Any, TypeVar
 
 from ftctl import paths
 
-VERSION = 2  # a database of an earlier one is brought up to it, for TABLES only ever grows
+VERSION = 2  # a database of an earlier one is brought up to it: tables only ever grow
 BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs(
   directory TEXT PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS deployments(
   name TEXT PRIMARY KEY, folder TEXT NOT NULL, created REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS endings(
-  directory TEXT PRIMARY KEY, seal INTEGER NOT NULL, state TEXT NOT NULL, ended REAL,
-  step INTEGER, total_steps INTEGER, loss REAL, exit_code INTEGER, message TEXT);
 """
-INDEX = """
-SELECT id, name, state, runs.directory, created, ended, step, total_steps, loss, exit_code, message, seal
-FROM runs LEFT JOIN endings USING (directory) ORDER BY created, id
-"""
+# How a run ended: `record` is its whole RunState as JSON, `seal` the time of the exit.json that it was read
+# from. They were added in version 2.
+ENDINGS = (("seal", "INTEGER"), ("state", "TEXT"), ("record", "TEXT"))
+
+RUNS = "SELECT directory, name, id, created FROM runs ORDER BY created, id"
 
 Result = TypeVar("Result")
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -75,32 +74,41 @@ def add_run(
 def add_runs(entries: Iterable[RunEntry], *, busy_timeout: float = BUSY_TIMEOUT) -> None:
     """Remember many runs at once, as `add_run` does one."""
     rows = [(str(entry.directory), entry.name, entry.id, entry.created) for entry in entries]
-    _write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", rows, busy_timeout)
+    _write(
+        "INSERT OR REPLACE INTO runs(directory, name, id, created) VALUES (?, ?, ?, ?)", rows, busy_timeout
+    )
 
 
 def forget_run(directory: Path) -> None:
     """Forget a run; the directory is left alone."""
-    _write("DELETE FROM runs WHERE directory = ?", [(str(directory.absolute()),)])
-    _write("DELETE FROM endings WHERE directory = ?", [(str(directory.absolute()),)])
+    forget_runs([str(directory.absolute())])
 
 
-def index() -> list[tuple[Any, ...]]:
-    """The known runs, oldest first, each as the columns of INDEX; a run with no known end has None there.
+def forget_runs(directories: Iterable[str]) -> None:
+    """Forget many runs at once, as `forget_run` does one."""
+    _write("DELETE FROM runs WHERE directory = ?", [(directory,) for directory in directories])
 
-    A `seal` says of which exit.json the end was read (its time of change in ns): one that has changed
-    since, or is gone, voids it. Whether a run's directory is still there is not looked at.
+
+def index(*, records: bool = True) -> list[Row]:
+    """A row for every known run, oldest first: directory, name, id, created, seal, state, record.
+
+    The last three are None of a run with no known end; the record is None as well without `records`. A seal
+    that differs from the time of the run's exit.json voids its end. Whether a directory is still there is
+    not looked at.
     """
-    return _with_database(lambda open_: open_.execute(INDEX).fetchall()) or []
+    columns = f"directory, name, id, created, seal, state, {'record' if records else 'NULL'}"
+    select = f"SELECT {columns} FROM runs ORDER BY created, id"  # noqa: S608 - made of our own words
+    return _with_database(lambda open_: open_.execute(select).fetchall()) or []
 
 
-def add_endings(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Remember how runs ended: directory, seal, state, ended, step, total_steps, loss, exit_code, message."""
-    _write("INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+def add_endings(rows: Iterable[tuple[int, str, str, str]]) -> None:
+    """Remember how runs ended: seal, state, record, and the directory of each."""
+    _write("UPDATE runs SET seal = ?, state = ?, record = ? WHERE directory = ?", rows)
 
 
 def runs(name: str | None = None) -> list[RunEntry]:
     """The known runs whose directory is still there, oldest first; `name` keeps those of one job."""
-    rows = _with_database(lambda open_: open_.execute("SELECT * FROM runs ORDER BY created, id").fetchall())
+    rows = _with_database(lambda open_: open_.execute(RUNS).fetchall())
     entries = [RunEntry(Path(row[0]), row[1], row[2], row[3]) for row in rows or ()]
     return [entry for entry in entries if entry.directory.is_dir() and name in (None, entry.name)]
 
@@ -126,7 +134,7 @@ def deployments() -> list[DeploymentEntry]:
 
 def rebuild(roots: Iterable[Path]) -> int:
     """Add every unknown run found under `roots` (as `<root>/<name>/<id>/run.json`); returns how many."""
-    known = {row[3] for row in index()}
+    known = {row[0] for row in index(records=False)}
     folders = [folder for root in roots for folder in folders_under(str(root.absolute()))]
     found = [entry for folder in folders if folder not in known and (entry := entry_of(Path(folder)))]
     if found:
@@ -222,6 +230,10 @@ def _create(connection: sqlite3.Connection, busy_timeout: float) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for statement in TABLES.split(";"):
             connection.execute(statement)
+        there = {row[1] for row in connection.execute("PRAGMA table_info(runs)")}
+        for name, kind in ENDINGS:
+            if name not in there:
+                connection.execute(f"ALTER TABLE runs ADD COLUMN {name} {kind}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ftctl.run.state import RunState
 
+SHOWN = 100  # runs, where nothing else is asked for
+
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(invoke_without_command=True)
@@ -30,7 +32,7 @@ def runs(
     last: Annotated[
         int | None,
         typer.Option(
-            "--last", "-n", metavar="N", min=1, help="Only the newest N (on a terminal: 100; --json: all)."
+            "--last", "-n", metavar="N", min=1, help="Only the newest N (default: 100; with --json all)."
         ),
     ] = None,
     as_json: Json = False,
@@ -57,28 +59,28 @@ def _list(name: str | None, states: Sequence[str], last: int | None, *, as_json:
 
     from ftctl.run.index import listed
     from ftctl.run.state import checked
-    from ftctl.view.output import emit
+    from ftctl.view.output import emit, envelope_of
 
-    found = listed(name, checked(states))
-    if last is None and not as_json and sys.stdout.isatty():
-        last = 100
-    shown = found[-last:] if last is not None else found
+    wanted = checked(states)
     if as_json:
-        emit("runs", {"runs": [run._asdict() for run in shown]}, as_json=True, text="")
-    else:
-        emit("runs", {}, as_json=False, text=_text(shown, len(found), filtered=bool(name or states)))
+        records = [known.record for known in listed(name, wanted, last)]
+        sys.stdout.write(envelope_of("runs", "runs", records) + "\n")
+        return
+    most = last or SHOWN
+    found = [known.run for known in listed(name, wanted, most + 1)]
+    text = _text(found[-most:], filtered=bool(name or states))
+    older = f"\nolder ones are not shown: ftctl runs --last {10 * most}" if len(found) > most else ""
+    emit("runs", {}, as_json=False, text=text + older)
 
 
-def _text(shown: Sequence[RunState], count: int, *, filtered: bool) -> str:
+def _text(shown: Sequence[RunState], *, filtered: bool) -> str:
     import time
 
     from ftctl.view.run_list import run_list
 
-    if not shown:
-        return "there is no such run" if filtered else "no runs yet: ftctl train JOB begins one"
-    older = count - len(shown)
-    more = f"\n{older} older: ftctl runs --last {count}" if older else ""
-    return run_list(shown, time.time()) + more
+    if shown:
+        return run_list(shown, time.time())
+    return "there is no such run" if filtered else "no runs yet: ftctl train JOB begins one"
 
 
 def compare(

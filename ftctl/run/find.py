@@ -24,7 +24,7 @@ def is_left(path: Path) -> bool:
 
 def known_runs() -> Iterator[Path]:
     """Every run under the runs folder and in the registry, each once."""
-    return (path for row in rows_of_all() if is_run(path := Path(row[3])))
+    return (path for row in rows_of_all(records=False) if is_run(path := Path(row[0])))
 
 
 def lookup(text: str, *, half: bool = False) -> Path | None:
@@ -36,10 +36,10 @@ def lookup(text: str, *, half: bool = False) -> Path | None:
     path = Path(text)
     if there(path):
         return path.absolute()
-    rows = rows_of_all()
-    named = sorted((Path(row[3]) for row in rows if row[1] == text), key=lambda run: run.name, reverse=True)
+    rows = rows_of_all(records=False)
+    named = sorted((Path(row[0]) for row in rows if row[1] == text), key=lambda run: run.name, reverse=True)
     newest = next((run for run in named if there(run)), None)
-    return newest or _by_id(text, [Path(row[3]) for row in rows if _fits(row[0], text)], there)
+    return newest or _by_id(text, [Path(row[0]) for row in rows if _fits(row[2], text)], there)
 
 
 def find(text: str, *, half: bool = False) -> Path:
@@ -55,8 +55,8 @@ def one(text: str) -> Path:
     path = Path(text)
     if is_left(path):
         return path.absolute()
-    rows = rows_of_all()
-    run = _by_id(text, [Path(row[3]) for row in rows if _fits(row[0], text)], is_left)
+    rows = rows_of_all(records=False)
+    run = _by_id(text, [Path(row[0]) for row in rows if _fits(row[2], text)], is_left)
     if run is None and any(row[1] == text for row in rows):
         raise UsageError(f"{text} is the name of a job, not one run", f"its runs: ftctl runs --name {text}")
     return _found(text, run)

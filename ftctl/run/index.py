@@ -6,18 +6,44 @@ still holds, nothing of the run is read. So ten thousand runs are listed as quic
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from ftctl import registry
-from ftctl.registry import RunEntry
+from ftctl.registry import Row, RunEntry
 from ftctl.run.directory import CREATOR, EXIT
 from ftctl.run.roots import roots, tell_root
-from ftctl.run.state import ENDED, LIVE, RunState, state_of
+from ftctl.run.state import ENDED, LIVE, RunState, standing, state_of
 
-Row = tuple[Any, ...]  # the fields of a RunState, as far as they are known, and the seal of its end
+
+class Known(NamedTuple):
+    """A run and its state now; `record` is its RunState as JSON, so that thousands need not be made."""
+
+    state: str
+    record: str
+
+    @property
+    def run(self) -> RunState:
+        return RunState(**json.loads(self.record))
+
+
+@dataclass
+class Found:
+    """What a look at the directories brought that the index does not have yet."""
+
+    endings: list[tuple[int, str, str, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+    def keep(self) -> None:
+        """Bring the index up to date."""
+        if self.endings:
+            registry.add_endings(self.endings)
+        if self.gone:
+            registry.forget_runs(self.gone)
 
 
 def enter(run: Path, name: str, created: float) -> None:
@@ -26,29 +52,42 @@ def enter(run: Path, name: str, created: float) -> None:
     registry.add_run(run, name, run.name, created)
 
 
-def listed(name: str | None = None, states: Collection[str] = ()) -> list[RunState]:
-    """The runs of one job (None: all) in one of `states` (empty: any), the oldest first."""
-    rows = [row for row in rows_of_all() if name in (None, row[1])]
-    sealed: list[RunState] = []
-    found = [run for row in rows if (run := _seen(row, sealed.append)) is not None]
-    if sealed:
-        registry.add_endings(ending for run in sealed if (ending := _ending(run)) is not None)
-    return [run for run in found if run.state in states] if states else found
+def listed(name: str | None = None, states: Collection[str] = (), last: int | None = None) -> list[Known]:
+    """The runs of one job (None: all) in one of `states` (empty: any), oldest first; the newest `last`."""
+    found, runs = Found(), list[Known]()
+    for row in reversed(rows_of_all()):
+        if name in (None, row[1]) and (known := _look(row, found)) is not None:
+            if not states or known.state in states:
+                runs.append(known)
+            if len(runs) == last:
+                break
+    found.keep()
+    return runs[::-1]
 
 
 def live() -> list[RunState]:
     """The runs that have not ended, the oldest first."""
-    return listed(states=LIVE)
+    runs, found = [], Found()
+    for row in rows_of_all(records=False):
+        changed = _changed(row[0])
+        if changed is not None and changed == row[4]:
+            continue
+        if changed is not None:
+            _look(row, found)  # it has ended since: the next list need not read it
+        if standing(Path(row[0])) in LIVE:
+            runs.append(state_of(Path(row[0])))
+    found.keep()
+    return [run for run in runs if run.state in LIVE]
 
 
-def rows_of_all() -> list[Row]:
+def rows_of_all(*, records: bool = True) -> list[Row]:
     """A row for every run that the index knows or that a folder of runs holds, the oldest first.
 
     What a killed `ftctl train` left half made is there too. Whether a directory is still there is not
     looked at.
     """
-    rows = registry.index()
-    known = {row[3] for row in rows}
+    rows = registry.index(records=records)
+    known = {row[0] for row in rows}
     new = [folder for folder in _folders() if folder not in known]
     if not new:
         return rows
@@ -57,8 +96,8 @@ def rows_of_all() -> list[Row]:
         for root in {entry.directory.parent.parent for entry in entries}:
             tell_root(root)
         registry.add_runs(entries)
-        rows = registry.index()
-        known = {row[3] for row in rows}
+        rows = registry.index(records=records)
+        known = {row[0] for row in rows}
     return sorted(rows + [row for folder in new if folder not in known for row in _unknown(folder)], key=_age)
 
 
@@ -69,34 +108,34 @@ def _folders() -> Iterator[str]:
 
 def _unknown(folder: str) -> list[Row]:
     """A run that is not in the index: it is half made, or there is no database that could hold it."""
-    entry = registry.entry_of(Path(folder))
-    if entry is not None:
-        return [_row(entry)]
     path = Path(folder)
-    if not (path / CREATOR).is_file():
-        return []
-    return [_row(RunEntry(path, path.parent.name, path.name, state_of(path).created))]
-
-
-def _row(entry: RunEntry) -> Row:
-    return (entry.id, entry.name, None, str(entry.directory), entry.created, *[None] * 7)
+    entry = registry.entry_of(path)
+    if entry is None:
+        if not (path / CREATOR).is_file():
+            return []
+        entry = RunEntry(path, path.parent.name, path.name, state_of(path).created)
+    return [(folder, entry.name, entry.id, entry.created, None, None, None)]
 
 
 def _age(row: Row) -> tuple[float, str]:
-    return row[4], row[0]
+    return row[3], row[2]
 
 
-def _seen(row: Row, seal: Callable[[RunState], None]) -> RunState | None:
-    """The run of a row as it is now; None where its directory is gone. An end that is new goes to `seal`."""
-    changed = _changed(row[3])
-    if changed is not None and changed == row[11]:
-        return RunState._make(row[:11])
-    if changed is None and not os.path.isdir(row[3]):  # noqa: PTH112 - no path is made for each of thousands
+def _look(row: Row, found: Found) -> Known | None:
+    """The run of a row as it is now; None where its directory is gone."""
+    directory = row[0]
+    changed = _changed(directory)
+    if changed is not None and changed == row[4] and row[6] is not None:
+        return Known(row[5], row[6])
+    if changed is None and not os.path.isdir(directory):  # noqa: PTH112 - no path is made for each of thousands
+        found.gone.append(directory)
         return None
-    run = state_of(Path(row[3]))
-    if changed is not None and run.state in ENDED:
-        seal(run)
-    return run
+    run = state_of(Path(directory))
+    known = Known(run.state, json.dumps(run._asdict(), ensure_ascii=False))
+    # What was read a moment ago may be older than what stands there now: only the same is sealed.
+    if changed is not None and run.state in ENDED and changed == _changed(directory):
+        found.endings.append((changed, known.state, known.record, directory))
+    return known
 
 
 def _changed(directory: str) -> int | None:
@@ -105,12 +144,3 @@ def _changed(directory: str) -> int | None:
         return os.stat(f"{directory}/{EXIT}").st_mtime_ns  # noqa: PTH116 - as above
     except OSError:
         return None
-
-
-def _ending(run: RunState) -> tuple[Any, ...] | None:
-    """The row of an end. What was read a moment ago may be older than what is there now: then none."""
-    changed = _changed(run.directory)
-    if changed is None or state_of(Path(run.directory)) != run:
-        return None
-    figures = (run.ended, run.step, run.total_steps, run.loss, run.exit_code, run.message)
-    return (run.directory, changed, run.state, *figures)

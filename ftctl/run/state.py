@@ -17,10 +17,7 @@ STATES = (*LIVE, *ENDED)
 
 
 class RunState(NamedTuple):
-    """One run, seen now. Times are in seconds since the epoch; `loss` is the last one logged.
-
-    A tuple and not a dataclass, because tens of thousands are made from the rows of the index.
-    """
+    """One run, seen now. Times are in seconds since the epoch; `loss` is the last one logged."""
 
     id: str
     name: str

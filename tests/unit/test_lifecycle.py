@@ -136,7 +136,7 @@ def test_what_is_running_is_shown_and_what_is_not(ftctl: Cli, launch: Launch) ->
     assert ftctl("runs", "--name", "nobody").out == "there is no such run\n"
     head, newest, more = ftctl("runs", "--last", "1").out.splitlines()
     assert head.startswith("run") and newest.startswith(run.path.name)
-    assert more == "1 older: ftctl runs --last 2"
+    assert more == "older ones are not shown: ftctl runs --last 10"
     refused = ftctl("rm", run.path.name, "--yes", code=2)
     assert f"the run {run.path.name} is RUNNING" in refused.err
     assert run.path.is_dir()
