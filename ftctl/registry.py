@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ RUNS = "SELECT directory, name, id, created FROM runs ORDER BY created, id"
 
 Result = TypeVar("Result")
 Row = tuple[Any, ...]
+AGE = itemgetter(3, 2)  # created, id
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ def index(*, records: bool = True) -> list[Row]:
     not looked at.
     """
     columns = f"directory, name, id, created, seal, state, {'record' if records else 'NULL'}"
-    select = f"SELECT {columns} FROM runs ORDER BY created, id"  # noqa: S608 - made of our own words
-    return _with_database(lambda open_: open_.execute(select).fetchall()) or []
+    select = f"SELECT {columns} FROM runs"  # noqa: S608 - made of our own words
+    rows: list[Row] = _with_database(lambda open_: open_.execute(select).fetchall()) or []
+    rows.sort(key=AGE)  # SQLite takes thrice the time: they are nearly in order
+    return rows
 
 
 def add_endings(rows: Iterable[tuple[int, str, str, str]]) -> None:

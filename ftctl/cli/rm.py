@@ -67,7 +67,7 @@ def _chosen(runs: Sequence[str], states: Sequence[str], name: str | None) -> lis
         raise UsageError("say which runs: their ids, or --state", "ftctl rm --state FAILED, for example")
     if runs:
         return list(dict.fromkeys(one(run) for run in runs))
-    return [Path(known.run.directory) for known in listed(name, checked(states, ENDED))]
+    return [Path(run.directory) for run in listed(name, checked(states, ENDED))]
 
 
 def _ask(found: Sequence[Removal]) -> None:

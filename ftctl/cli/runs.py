@@ -57,17 +57,16 @@ def runs(
 def _list(name: str | None, states: Sequence[str], last: int | None, *, as_json: bool) -> None:
     import sys
 
-    from ftctl.run.index import listed
+    from ftctl.run.index import listed, records
     from ftctl.run.state import checked
     from ftctl.view.output import emit, envelope_of
 
     wanted = checked(states)
     if as_json:
-        records = [known.record for known in listed(name, wanted, last)]
-        sys.stdout.write(envelope_of("runs", "runs", records) + "\n")
+        sys.stdout.write(envelope_of("runs", "runs", records(name, wanted, last)) + "\n")
         return
     most = last or SHOWN
-    found = [known.run for known in listed(name, wanted, most + 1)]
+    found = listed(name, wanted, most + 1)
     text = _text(found[-most:], filtered=bool(name or states))
     older = f"\nolder ones are not shown: ftctl runs --last {10 * most}" if len(found) > most else ""
     emit("runs", {}, as_json=False, text=text + older)

@@ -11,24 +11,12 @@ import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from ftctl import registry
 from ftctl.registry import Row, RunEntry
 from ftctl.run.directory import CREATOR, EXIT
 from ftctl.run.roots import roots, tell_root
 from ftctl.run.state import ENDED, LIVE, RunState, standing, state_of
-
-
-class Known(NamedTuple):
-    """A run and its state now; `record` is its RunState as JSON, so that thousands need not be made."""
-
-    state: str
-    record: str
-
-    @property
-    def run(self) -> RunState:
-        return RunState(**json.loads(self.record))
 
 
 @dataclass
@@ -52,17 +40,29 @@ def enter(run: Path, name: str, created: float) -> None:
     registry.add_run(run, name, run.name, created)
 
 
-def listed(name: str | None = None, states: Collection[str] = (), last: int | None = None) -> list[Known]:
+def listed(name: str | None = None, states: Collection[str] = (), last: int | None = None) -> list[RunState]:
     """The runs of one job (None: all) in one of `states` (empty: any), oldest first; the newest `last`."""
-    found, runs = Found(), list[Known]()
+    return [RunState(**json.loads(record)) for record in records(name, states, last)]
+
+
+def records(name: str | None = None, states: Collection[str] = (), last: int | None = None) -> list[str]:
+    """What `listed` gives, each run as JSON, so that thousands need not be read and written again."""
+    found, kept = Found(), list[str]()
     for row in reversed(rows_of_all()):
-        if name in (None, row[1]) and (known := _look(row, found)) is not None:
-            if not states or known.state in states:
-                runs.append(known)
-            if len(runs) == last:
+        if name is not None and row[1] != name:
+            continue
+        changed = _changed(row[0])
+        if changed is not None and changed == row[4]:
+            state, record = row[5], row[6]
+        else:
+            state, record = _look(row[0], changed, found)
+        if record and (not states or state in states):
+            kept.append(record)
+            if len(kept) == last:
                 break
     found.keep()
-    return runs[::-1]
+    kept.reverse()
+    return kept
 
 
 def live() -> list[RunState]:
@@ -73,7 +73,7 @@ def live() -> list[RunState]:
         if changed is not None and changed == row[4]:
             continue
         if changed is not None:
-            _look(row, found)  # it has ended since: the next list need not read it
+            _look(row[0], changed, found)  # it has ended since: the next list need not read it
         if standing(Path(row[0])) in LIVE:
             runs.append(state_of(Path(row[0])))
     found.keep()
@@ -98,7 +98,9 @@ def rows_of_all(*, records: bool = True) -> list[Row]:
         registry.add_runs(entries)
         rows = registry.index(records=records)
         known = {row[0] for row in rows}
-    return sorted(rows + [row for folder in new if folder not in known for row in _unknown(folder)], key=_age)
+    return sorted(
+        rows + [row for folder in new if folder not in known for row in _unknown(folder)], key=registry.AGE
+    )
 
 
 def _folders() -> Iterator[str]:
@@ -117,25 +119,20 @@ def _unknown(folder: str) -> list[Row]:
     return [(folder, entry.name, entry.id, entry.created, None, None, None)]
 
 
-def _age(row: Row) -> tuple[float, str]:
-    return row[3], row[2]
+def _look(directory: str, changed: int | None, found: Found) -> tuple[str, str]:
+    """The state and record of a run as its directory tells them now; empty where that is gone.
 
-
-def _look(row: Row, found: Found) -> Known | None:
-    """The run of a row as it is now; None where its directory is gone."""
-    directory = row[0]
-    changed = _changed(directory)
-    if changed is not None and changed == row[4] and row[6] is not None:
-        return Known(row[5], row[6])
+    `changed` is what `_changed` said just before.
+    """
     if changed is None and not os.path.isdir(directory):  # noqa: PTH112 - no path is made for each of thousands
         found.gone.append(directory)
-        return None
+        return "", ""
     run = state_of(Path(directory))
-    known = Known(run.state, json.dumps(run._asdict(), ensure_ascii=False))
+    record = json.dumps(run._asdict(), ensure_ascii=False)
     # What was read a moment ago may be older than what stands there now: only the same is sealed.
     if changed is not None and run.state in ENDED and changed == _changed(directory):
-        found.endings.append((changed, known.state, known.record, directory))
-    return known
+        found.endings.append((changed, run.state, record, directory))
+    return run.state, record
 
 
 def _changed(directory: str) -> int | None:

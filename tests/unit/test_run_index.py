@@ -45,7 +45,7 @@ def end(folder: Path, state: str, step: int = 4) -> None:
 
 
 def states() -> dict[str, str]:
-    return {known.run.id: known.state for known in listed()}
+    return {run.id: run.state for run in listed()}
 
 
 def test_runs_are_found_and_come_oldest_first(tmp_path: Path) -> None:
@@ -55,12 +55,12 @@ def test_runs_are_found_and_come_oldest_first(tmp_path: Path) -> None:
     enter(elsewhere, "cat", 1.0)
     for _ in range(2):  # read from the directories first, from the index then
         assert states() == {"a": "SUCCEEDED", "c": "LOST", "b": "FAILED"}
-        assert [known.run.id for known in listed()] == ["a", "c", "b"]
-        assert [known.run.id for known in listed("bot")] == ["c", "b"]
-        assert [known.run.id for known in listed("bot", ("FAILED",))] == ["b"]
-        assert [known.run.id for known in listed(last=2)] == ["c", "b"]
+        assert [run.id for run in listed()] == ["a", "c", "b"]
+        assert [run.id for run in listed("bot")] == ["c", "b"]
+        assert [run.id for run in listed("bot", ("FAILED",))] == ["b"]
+        assert [run.id for run in listed(last=2)] == ["c", "b"]
         assert live() == []
-    first = listed()[0].run
+    first = listed()[0]
     assert (first.directory, first.step, first.total_steps, first.loss) == (str(elsewhere), 4, 8, 0.5)
 
 
@@ -80,7 +80,7 @@ def test_an_end_that_is_taken_back_or_replaced_is_seen_at_once() -> None:
     assert states() == {"b": "LOST"}
     end(folder, "SUCCEEDED", step=8)
     assert states() == {"b": "SUCCEEDED"}
-    assert listed()[0].run.step == 8
+    assert listed()[0].step == 8
 
 
 def test_a_directory_that_is_gone_is_not_listed() -> None:
@@ -97,7 +97,7 @@ def test_a_lost_index_is_made_again_from_every_folder_of_runs(tmp_path: Path, ho
         enter(make(tmp_path / f"place-{number}", "bot", f"r{number}", created=number), "bot", number)
     make(Path("runs").absolute(), "bot", "here", created=9.0)
     before = listed()
-    assert [known.run.id for known in before] == ["r0", "r1", "r2", "here"]
+    assert [run.id for run in before] == ["r0", "r1", "r2", "here"]
     for file in (home / "state").glob("registry.sqlite3*"):
         file.unlink()
     assert listed() == before
@@ -109,7 +109,7 @@ def test_without_a_database_all_is_read_from_the_directories(home: Path) -> None
     home.write_text("a file where the folder would be")
     make(Path("runs").absolute(), "bot", "b", created=2.0)
     make(Path("runs").absolute(), "bot", "a", "FAILED", created=1.0)
-    assert [known.run.id for known in listed()] == ["a", "b"]
+    assert [run.id for run in listed()] == ["a", "b"]
     assert lookup("bot") == Path("runs/bot/b").absolute()
 
 
