@@ -42,10 +42,10 @@ def _run(arguments: list[str]) -> None:
         from ftctl.supervise.node import main as supervise
 
         sys.exit(supervise(arguments[1:]))
-    if arguments[:1] == ["_attend"]:
+    if arguments[:1] in (["_attend"], ["_watch"]):
         from ftctl.run.attend import main as attend
 
-        sys.exit(attend(arguments[1:]))
+        sys.exit(attend(arguments[0], arguments[1:]))
     gc.set_threshold(OBJECTS, 20, 50)
     from ftctl.cli.app import VERBS, build
 

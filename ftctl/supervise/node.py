@@ -18,6 +18,7 @@ from ftctl.errors import BUG, FtctlError, Interrupted
 from ftctl.process import identify
 from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.records import steps_of
+from ftctl.run.state import progress
 from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
 
 
@@ -68,7 +69,14 @@ def _disk(run: RunDir, error: OSError) -> tuple[str, str]:
 def _end(run: RunDir, state: str, code: int, message: str, remedy: str) -> int:
     """Record how the run ended, for whoever asks later and for the exit code of `ftctl train`."""
     run.release()
-    record = {"state": state, "exit_code": code, "message": message, "remedy": remedy, "ended": time.time()}
+    record: dict[str, object] = {
+        "state": state,
+        "exit_code": code,
+        "message": message,
+        "remedy": remedy,
+        "ended": time.time(),
+    }
+    record["progress"] = progress(run)  # so that a list of runs reads no events
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
     run.write_json(EXIT, record)
     try:

@@ -92,7 +92,8 @@ def test_runs_list_what_was_measured(ftctl: Cli) -> None:
             run.write_json("evaluation.json", evaluation)
     listed = ftctl("runs", "--json", code=0).data["runs"]
     found = {run["name"]: run["evaluation"] for run in listed}
-    assert found == {"with": as_data(WHOLE), "without": None}
+    figures = {"base": dict(BASE.figures), "tuned": dict(TUNED.figures)}
+    assert found == {"with": figures, "without": None}
     shown = ftctl("runs", code=0).out
     assert "nDCG@10" in shown
     assert "0.560 → 0.510" in shown
