@@ -2,7 +2,8 @@
 
 Every event has `time` (seconds since the epoch) and `event` (its kind). The kinds and their fields:
 
-- `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
+- `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy; where an engine failed
+  also diagnosis (a name of docs/troubleshooting.md, or unknown) and may_pass (another try may get through)
 - `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,

@@ -12,8 +12,8 @@ RAISED = re.compile(r"^(?:\[rank\d+\]: ?)?[A-Za-z_][\w.]*(?:Error|Exception|Exit
 NAMED = re.compile(r"(?:Error|Exception|Killed|Segmentation fault|No space left)")
 
 
-def last_words(log: Path, most: int = 6) -> list[str]:
-    """The most telling lines at the end of `log`, at most `most`, each cut to 300 characters."""
+def tail_of(log: Path) -> list[str]:
+    """The lines at the end of `log`, each state of a progress bar being one; none where there is no log."""
     try:
         with open(log, "rb") as file:
             file.seek(0, 2)
@@ -21,7 +21,12 @@ def last_words(log: Path, most: int = 6) -> list[str]:
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return []
-    return [line[:300] for line in telling(text.replace("\r", "\n").splitlines(), most)]
+    return text.replace("\r", "\n").splitlines()
+
+
+def last_words(log: Path, most: int = 6) -> list[str]:
+    """The most telling lines at the end of `log`, at most `most`, each cut to 300 characters."""
+    return [line[:300] for line in telling(tail_of(log), most)]
 
 
 def telling(lines: Sequence[str], most: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +16,11 @@ from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
-from ftctl.supervise.lastwords import last_words
+from ftctl.supervise.failure import failed
+from ftctl.supervise.memory_killer import killed_for_memory
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
-FULL = 16 * 1024  # bytes: with less free than this an engine failed because the disk is full
 GRACE = 10.0  # seconds an engine that has nothing to save gets to end
 
 
@@ -38,6 +37,7 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
+    killed = killed_for_memory()
     following = Following(run)  # before the engine: what it writes at once is not old
     child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
     run.write_json("engine.json", process)
@@ -55,7 +55,15 @@ def run_step(run: RunDir, step: Step) -> None:
         raise Stopped(where)
     if child.returncode != 0:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
-        raise _failure(run, step, child.returncode, following.step)
+        raise failed(
+            run.path,
+            plan_of(run),
+            step.name,
+            child.returncode,
+            step=following.step,
+            begun=following.training,
+            killed=killed_for_memory().since(killed),
+        )
     run.drop(step.scratch)
     run.emit("phase", {"name": step.name, "state": "done", "seconds": seconds})
 
@@ -95,20 +103,6 @@ class Following:
         self.run.emit("stopping")
         if not self.training:
             stop_session(process, grace=GRACE)
-
-
-def _failure(run: RunDir, step: Step, code: int, at: int) -> FtctlError:
-    """The error of a failed command: which step, how it ended, its last words, where the whole log is."""
-    log = run.path / LOG
-    if shutil.disk_usage(run.path).free < FULL:
-        return FtctlError(
-            f"{step.name}: no space left on the disk of {run.path}", "free some and run the job again"
-        )
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    where = f" after step {at}" if at else ""
-    words = "\n".join(f"    {line}" for line in last_words(log))
-    said = f"; its last words:\n{words}" if words else ", without a word"
-    return FtctlError(f"{step.name}: the engine {how}{where}{said}", f"the whole log is {log}")
 
 
 def collect(run: RunDir) -> Artifact:
