@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
-from ftctl.diagnosis.faults import FAULTS
+from ftctl.diagnosis.faults import CONSEQUENCES, FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure, Fault
 from ftctl.diagnosis.said import Said, spoken
@@ -15,7 +15,7 @@ from ftctl.plan.model import Plan
 FULL = 16 * 1024  # bytes: with less free than this an engine failed because the disk is full
 SHOWN = 300  # characters of an engine's words that are quoted
 ENDED = (SIGHUP, SIGINT, SIGTERM)  # somebody asked for the end, as a machine that reboots does
-KILLED = re.compile(r"Signal 9 \(SIGKILL\)|exitcode: -9|killed by signal: Killed|abruptly died")
+KILLED = re.compile(r"Signal 9 \(SIGKILL\)|exitcode *: -9|killed by signal: Killed")
 
 
 def diagnose(failure: Failure, plan: Plan, run: str = "the run") -> Diagnosis:
@@ -26,14 +26,21 @@ def diagnose(failure: Failure, plan: Plan, run: str = "the run") -> Diagnosis:
     if failure.disk_free is not None and failure.disk_free < FULL:
         return _of(FAULTS[0], Said("", ""), (), told)
     said = spoken(failure.lines)
-    for fault in FAULTS:
+    if found := _first(FAULTS, said, told):
+        return found
+    if failure.code == -9 or any(KILLED.search(part.text) for part in said):
+        return _killed(failure, told["memory"])
+    return _first(CONSEQUENCES, said, told) or _unknown(failure.code)
+
+
+def _first(faults: Sequence[Fault], said: Sequence[Said], told: Mapping[str, str]) -> Diagnosis | None:
+    """The diagnosis by the first entry that any part of the log shows."""
+    for fault in faults:
         pattern = re.compile(fault.pattern, re.MULTILINE)
         for part in said:
             if found := pattern.search(part.text):
                 return _of(fault, part, (found.group(0), *found.groups()), told)
-    if failure.code == -9 or any(KILLED.search(part.text) for part in said):
-        return _killed(failure, told["memory"])
-    return _unknown(failure.code)
+    return None
 
 
 def _of(fault: Fault, part: Said, groups: tuple[str | None, ...], told: Mapping[str, str]) -> Diagnosis:

@@ -189,6 +189,10 @@ FAULTS: tuple[Fault, ...] = (
         "run the job again: a free port is taken; see train.native and MASTER_PORT where you chose it",
         may_pass=True,
     ),
+)
+
+# What a lost process brings after it: told only where nothing says how that process was lost.
+CONSEQUENCES: tuple[Fault, ...] = (
     Fault(
         "nccl_timeout",
         r"Watchdog caught collective operation timeout: WorkNCCL\((?:[^)]*OpType=(\w+))?|watchdog got stuck",
