@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
-from ftctl.diagnosis.faults import CONSEQUENCES, FAULTS
+from ftctl.diagnosis.faults import CONSEQUENCES, DISK_FULL, FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure, Fault
 from ftctl.diagnosis.said import Said, spoken
@@ -24,7 +24,7 @@ def diagnose(failure: Failure, plan: Plan, run: str = "the run") -> Diagnosis:
         return _stalled(failure.silent)
     told = _told(failure, plan, run)
     if failure.disk_free is not None and failure.disk_free < FULL:
-        return _of(FAULTS[0], Said("", ""), (), told)
+        return _of(DISK_FULL, Said("", ""), (), told)
     said = spoken(failure.lines)
     if found := _first(FAULTS, said, told):
         return found

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from ftctl.diagnosis.model import Fault
 
+DISK_FULL = Fault(
+    "disk_full",
+    r"No space left on device|os error 28\b|StorageFull|ENOSPC|Disk quota exceeded",
+    "no space left on the disk of {run}",
+    "free some, or keep fewer checkpoints (train.checkpoints.keep is {keep}), and run the job again",
+)
+
 FAULTS: tuple[Fault, ...] = (
     Fault(
-        "disk_full",
-        r"No space left on device|os error 28\b|StorageFull|ENOSPC|Disk quota exceeded",
-        "no space left on the disk of {run}",
-        "free some, or keep fewer checkpoints (train.checkpoints.keep is {keep}), and run the job again",
+        "shared_memory",
+        r"multiprocessing/(?:synchronize|heap|shared_memory)\.py\"[\s\S]*^OSError: \[Errno 28\]"
+        r"|DataLoader worker \(pid.*\) is killed by signal: Bus error"
+        r"|unable to (?:open|write to|mmap) .*shared memory",
+        "the processes that load the data ran out of shared memory (/dev/shm)",
+        "set data.workers: 1, or give the container more (docker run --shm-size)",
     ),
+    DISK_FULL,
     Fault(
         "gpu_taken",
         r"^\S*OutOfMemoryError: CUDA out of memory(?=.*this process has)"
@@ -47,13 +57,6 @@ FAULTS: tuple[Fault, ...] = (
         r"^(?:MemoryError|OSError: \[Errno 12\])|std::bad_alloc|Cannot allocate memory|Unable to allocate",
         "out of memory",
         "{memory}",
-    ),
-    Fault(
-        "shared_memory",
-        r"DataLoader worker \(pid.*\) is killed by signal: Bus error"
-        r"|unable to (?:open|write to|mmap) .*shared memory",
-        "the processes that load the data ran out of shared memory (/dev/shm)",
-        "set data.workers: 1, or give the container more (docker run --shm-size)",
     ),
     Fault(
         "nan",

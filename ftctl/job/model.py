@@ -138,6 +138,7 @@ class Train:
     gradient_checkpointing: bool | None = None
     eval_every: int | str | None = None  # steps, or "epoch"
     log_every: int = 1
+    stop_on: str = "nan"  # nan | divergence | never
     lora: Lora = field(default_factory=Lora)
     freeze: Freeze = field(default_factory=Freeze)
     quantization: Quantization | None = None
@@ -159,11 +160,13 @@ class Train:
 class Resources:
     """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible.
 
-    `processes` is how many take part on the CPU; on GPUs it is one each.
+    `processes` is how many take part on the CPU; on GPUs it is one each. An engine that gives no sign of
+    life for `stall_timeout` seconds is ended; None: it is only warned of.
     """
 
     gpus: int | str | tuple[int, ...] | None = None
     processes: int = 1
+    stall_timeout: float | None = None
     launcher: str = "local"
     nodes: int = 1
 

@@ -10,7 +10,7 @@ from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure
 from ftctl.errors import FtctlError
 from ftctl.plan.model import Plan
 from ftctl.run.directory import LOG
-from ftctl.supervise.lastwords import last_words, tail_of
+from ftctl.supervise.lastwords import last_words, log_end
 from ftctl.supervise.memory_killer import Killed
 
 
@@ -31,13 +31,17 @@ def failed(
     step: int,
     begun: bool,
     killed: Killed,
+    logged: int,
     silent: float | None = None,
 ) -> EngineFailed:
-    """The error of the command `name`: why, how it ended, its last words, and where the whole log is."""
+    """The error of the command `name`: why, how it ended, its last words, and where the whole log is.
+
+    `logged` is how long the log was when the command was started, in bytes.
+    """
     log = run / LOG
     failure = Failure(
         code=code,
-        lines=tail_of(log),
+        lines=log_end(log, logged),
         step=step,
         begun=begun,
         disk_free=shutil.disk_usage(run).free,
@@ -48,7 +52,7 @@ def failed(
     diagnosis = diagnose(failure, plan, str(run))
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     where = f" after step {step}" if step else ""
-    words = "\n".join(f"    {line}" for line in last_words(log))
+    words = "\n".join(f"    {line}" for line in last_words(log, since=logged))
     said = f"; its last words:\n{words}" if words else ", without a word"
     cause = "" if diagnosis.name == UNKNOWN else f"{diagnosis.cause}; "
     remedy = f"{diagnosis.remedy}; " if diagnosis.remedy else ""

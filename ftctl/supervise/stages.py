@@ -18,6 +18,7 @@ from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
 from ftctl.supervise.failure import failed
 from ftctl.supervise.memory_killer import killed_for_memory
+from ftctl.supervise.silence import Silence
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
@@ -37,7 +38,7 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
-    killed = killed_for_memory()
+    killed, logged = killed_for_memory(), _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
     child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
     run.write_json("engine.json", process)
@@ -45,6 +46,7 @@ def run_step(run: RunDir, step: Step) -> None:
         while child.poll() is None:
             following.look()
             following.stop_if_asked(process)
+            following.end_if_stalled(process)
             time.sleep(POLL)
         following.look()
     finally:
@@ -53,7 +55,7 @@ def run_step(run: RunDir, step: Step) -> None:
     if following.stopped or (run.path / STOP).exists():
         where = f"stopped at step {following.step}" if following.step else "stopped before its first step"
         raise Stopped(where)
-    if child.returncode != 0:
+    if child.returncode != 0 or following.silent is not None:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
         raise failed(
             run.path,
@@ -63,6 +65,8 @@ def run_step(run: RunDir, step: Step) -> None:
             step=following.step,
             begun=following.training,
             killed=killed_for_memory().since(killed),
+            logged=logged,
+            silent=following.silent,
         )
     run.drop(step.scratch)
     run.emit("phase", {"name": step.name, "state": "done", "seconds": seconds})
@@ -78,12 +82,19 @@ class Following:
         self.stopped = False
         self.ending = False
         self.step = 0
-        self.read = trainer_of(plan_of(run)).progress
+        self.heard = False
+        self.silent: float | None = None
+        plan = plan_of(run)
+        self.read = trainer_of(plan).progress
+        limit = plan.job.resources.stall_timeout
+        self.silence = Silence(run.path / LOG, limit, lambda said: run.emit("warning", {"message": said}))
         self.tail.lines()  # a step before this one may have left its lines
 
     def look(self) -> None:
         """Pass on the events that the engine has written since the last look."""
-        for line in self.tail.lines():
+        lines = self.tail.lines()
+        self.heard = bool(lines)
+        for line in lines:
             event = self.read(line)
             if event is not None:
                 self._note(event)
@@ -103,6 +114,17 @@ class Following:
         self.run.emit("stopping")
         if not self.training:
             stop_session(process, grace=GRACE)
+
+    def end_if_stalled(self, process: ProcessId) -> None:
+        """End an engine that has given no sign of life for longer than the job allows."""
+        if self.silent is None:
+            self.silent = self.silence.stalled(self.heard)
+            if self.silent is not None:
+                stop_session(process, grace=GRACE)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def collect(run: RunDir) -> Artifact:
