@@ -33,6 +33,11 @@ def require_number(what: str, value: float, step: int) -> None:
         raise FloatingPointError(f"the {what} is {value} at step {step}: the training has diverged")
 
 
+def sayable(value: Any) -> bool:
+    """Whether JSON has a word for it: it has none for NaN and infinity."""
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 class Losses:
     """The logged losses of a training, held against its start and its best."""
 
@@ -73,7 +78,7 @@ class Reporter(TrainerCallback):
 
     def emit(self, state: Any, kind: str, **fields: Any) -> None:
         if state.is_world_process_zero:
-            fields = {key: value for key, value in fields.items() if value is not None}
+            fields = {key: value for key, value in fields.items() if value is not None and sayable(value)}
             line = json.dumps({"time": round(time.time(), 3), "event": kind, **fields})
             with open(PROGRESS, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -96,8 +101,8 @@ class Reporter(TrainerCallback):
     ) -> None:
         logs = dict(logs or {})
         if "loss" in logs:
-            self.emit(state, "step", **self.step(args, state, logs))
             self.judge(args, state, logs)
+            self.emit(state, "step", **self.step(args, state, logs))
         elif any(key.startswith("eval_") for key in logs):
             self.emit(state, "evaluation", step=state.global_step, metrics=logs)
 

@@ -16,7 +16,9 @@ from ftctl.diagnosis.diagnose import _told, diagnose
 from ftctl.diagnosis.faults import CONSEQUENCES, FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure
+from ftctl.diagnosis.reference import reference
 from ftctl.job.model import Train
+from tests.conftest import ROOT
 from tests.plans import plan
 
 LOGS = Path(__file__).parent / "failures"
@@ -37,6 +39,10 @@ CAUSED = (
     ("data_column", "data", "cannot use the data: KeyError: 'nope'", "format and columns"),
     ("architecture", "architecture", "model type foo9", "train.engine_python"),
     ("vocabulary", "vocabulary", "no row in the model's embedding", "train.native.resize_vocab"),
+    ("shared_memory", "shared_memory", "ran out of shared memory (/dev/shm)", "--shm-size"),
+    ("model_without_weights", "model", "Error no file named model.safetensors", "/models/base again"),
+    ("remote_code", "remote_code", "remote code is off", "model.trust_remote_code: true"),
+    ("nan", "nan", "the norm of the gradients is nan at step 2", "train.learning_rate (now 1e-05)"),
     ("dtype_bf16", "dtype", "doesn't support bf16/gpu", "train.precision: auto (now fp32)"),
     ("dtype_tf32", "dtype", "--tf32 requires Ampere", "train.precision: auto"),
 )
@@ -209,3 +215,7 @@ def test_the_table_compiles_and_names_only_what_is_known() -> None:
         holes = {hole for _, hole, _, _ in Formatter().parse(fault.cause + fault.remedy) if hole}
         assert {int(hole) for hole in holes if hole.isdigit()} <= set(range(groups + 1)), fault.pattern
         assert {hole for hole in holes if not hole.isdigit()} <= known, fault.pattern
+
+
+def test_the_page_of_known_failures_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "troubleshooting.md").read_text() == reference()
