@@ -86,11 +86,21 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay, None: all."""
+    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay, None: all.
+
+    `keep_best` is the figure of the evaluation by which the best stays too and becomes the result."""
 
     every: int | str = "epoch"
     keep: int | None = 2
+    keep_best: str | None = None
     weights_only: bool = False
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """End a training whose evaluation has not got better `patience` times in a row."""
+
+    patience: int = 3
 
 
 RETRIEVAL = ("embedding", "reranker")  # the tasks that learn from queries with passages
@@ -143,6 +153,7 @@ class Train:
     freeze: Freeze = field(default_factory=Freeze)
     quantization: Quantization | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    early_stopping: EarlyStopping | None = None
     variant: str | None = None  # FlagEmbedding's class of model, such as encoder-only-base
     retrieval: Retrieval = field(default_factory=Retrieval)
     engine_python: Path | None = None
