@@ -2,7 +2,8 @@
 
 Every event has `time` (seconds since the epoch) and `event` (its kind). The kinds and their fields:
 
-- `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
+- `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy; where an engine failed
+  also diagnosis (a name of docs/troubleshooting.md, or unknown) and may_pass (another try may get through)
 - `phase` name(convert|train|merge|reference|collect|judge base|serve|judge), state(started|done|failed),
   seconds
 - `data` message: what a conversion wrote of one file, or what became of odd rows in it

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +20,7 @@ from ftctl.process import identify
 from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.records import steps_of
 from ftctl.run.state import progress
+from ftctl.supervise.failure import EngineFailed
 from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
 
 
@@ -35,6 +37,9 @@ def main(argv: list[str]) -> int:
         return _end(run, "FAILED", 1, *_disk(run, error))
     except (Stopped, Interrupted) as stopped:
         return _end(run, "STOPPED", 130, str(stopped), f"its checkpoints are in {run.path / 'output'}")
+    except EngineFailed as error:
+        why = {"diagnosis": error.diagnosis.name, "may_pass": error.diagnosis.may_pass}
+        return _end(run, "FAILED", error.exit_code, error.message, error.remedy, why)
     except FtctlError as error:
         return _end(run, "FAILED", error.exit_code, error.message, error.remedy)
     except Exception as bug:  # noqa: BLE001 - the last resort: the traceback goes to node.log
@@ -66,21 +71,18 @@ def _disk(run: RunDir, error: OSError) -> tuple[str, str]:
     return f"cannot write {error.filename or run.path}: {error.strerror}", "see to it and run the job again"
 
 
-def _end(run: RunDir, state: str, code: int, message: str, remedy: str) -> int:
+def _end(
+    run: RunDir, state: str, code: int, message: str, remedy: str, why: Mapping[str, object] | None = None
+) -> int:
     """Record how the run ended, for whoever asks later and for the exit code of `ftctl train`."""
     run.release()
-    record: dict[str, object] = {
-        "state": state,
-        "exit_code": code,
-        "message": message,
-        "remedy": remedy,
-        "ended": time.time(),
-    }
-    record["progress"] = progress(run)  # so that a list of runs reads no events
+    said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
+    # How far it came stands in the record too, so that a list of runs reads no events.
+    record = {"state": state, **said, "ended": time.time(), "progress": progress(run)}
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
     run.write_json(EXIT, record)
     try:
-        run.emit("run", {"state": kinds[state], "exit_code": code, "message": message, "remedy": remedy})
+        run.emit("run", {"state": kinds[state], **said})
     except OSError as error:
         sys.stderr.write(f"the last event could not be written: {error}\n")
     return code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +16,12 @@ from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
-from ftctl.supervise.lastwords import last_words
+from ftctl.supervise.failure import failed
+from ftctl.supervise.memory_killer import killed_for_memory
+from ftctl.supervise.silence import Silence
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
-FULL = 16 * 1024  # bytes: with less free than this an engine failed because the disk is full
 GRACE = 10.0  # seconds an engine that has nothing to save gets to end
 
 
@@ -38,6 +38,7 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
+    killed, logged = killed_for_memory(), _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
     child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
     run.write_json("engine.json", process)
@@ -45,6 +46,7 @@ def run_step(run: RunDir, step: Step) -> None:
         while child.poll() is None:
             following.look()
             following.stop_if_asked(process)
+            following.end_if_stalled(process)
             time.sleep(POLL)
         following.look()
     finally:
@@ -53,9 +55,19 @@ def run_step(run: RunDir, step: Step) -> None:
     if following.stopped or (run.path / STOP).exists():
         where = f"stopped at step {following.step}" if following.step else "stopped before its first step"
         raise Stopped(where)
-    if child.returncode != 0:
+    if child.returncode != 0 or following.silent is not None:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
-        raise _failure(run, step, child.returncode, following.step)
+        raise failed(
+            run.path,
+            plan_of(run),
+            step.name,
+            child.returncode,
+            step=following.step,
+            begun=following.training,
+            killed=killed_for_memory().since(killed),
+            logged=logged,
+            silent=following.silent,
+        )
     run.drop(step.scratch)
     run.emit("phase", {"name": step.name, "state": "done", "seconds": seconds})
 
@@ -70,12 +82,19 @@ class Following:
         self.stopped = False
         self.ending = False
         self.step = 0
-        self.read = trainer_of(plan_of(run)).progress
+        self.heard = False
+        self.silent: float | None = None
+        plan = plan_of(run)
+        self.read = trainer_of(plan).progress
+        limit = plan.job.resources.stall_timeout
+        self.silence = Silence(run.path / LOG, limit, lambda said: run.emit("warning", {"message": said}))
         self.tail.lines()  # a step before this one may have left its lines
 
     def look(self) -> None:
         """Pass on the events that the engine has written since the last look."""
-        for line in self.tail.lines():
+        lines = self.tail.lines()
+        self.heard = bool(lines)
+        for line in lines:
             event = self.read(line)
             if event is not None:
                 self._note(event)
@@ -96,19 +115,16 @@ class Following:
         if not self.training:
             stop_session(process, grace=GRACE)
 
+    def end_if_stalled(self, process: ProcessId) -> None:
+        """End an engine that has given no sign of life for longer than the job allows."""
+        if self.silent is None:
+            self.silent = self.silence.stalled(self.heard)
+            if self.silent is not None:
+                stop_session(process, grace=GRACE)
 
-def _failure(run: RunDir, step: Step, code: int, at: int) -> FtctlError:
-    """The error of a failed command: which step, how it ended, its last words, where the whole log is."""
-    log = run.path / LOG
-    if shutil.disk_usage(run.path).free < FULL:
-        return FtctlError(
-            f"{step.name}: no space left on the disk of {run.path}", "free some and run the job again"
-        )
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    where = f" after step {at}" if at else ""
-    words = "\n".join(f"    {line}" for line in last_words(log))
-    said = f"; its last words:\n{words}" if words else ", without a word"
-    return FtctlError(f"{step.name}: the engine {how}{where}{said}", f"the whole log is {log}")
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def collect(run: RunDir) -> Artifact:
