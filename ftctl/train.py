@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from ftctl.engines.install import ensure
 from ftctl.errors import UsageError
+from ftctl.facts.asked import Asked
 from ftctl.facts.model import EngineFacts
 from ftctl.launchers import launcher
+from ftctl.leases.of_job import lease_for
 from ftctl.plan.model import Plan
 from ftctl.prepare import load_job, prepare, rendered, with_engines
 from ftctl.registry import add_run
@@ -32,9 +35,12 @@ def run_job(
     strict: bool,
     install: bool,
     offline: bool = False,
+    wait: bool = False,
     as_json: bool,
 ) -> NoReturn:
     """Run the job in `job_file`; the process ends with the run's exit code.
+
+    With `wait` it queues for GPUs that are not free.
 
     Raises JobError, UsageError and Missing before anything is started.
     """
@@ -43,17 +49,36 @@ def run_job(
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
+    asked = Asked()
     with Scanning() as watch:
-        plan = prepare(job, runs=runs_dir, watch=watch, strict=strict, offline=offline)
+        plan = prepare(job, asked=asked, runs=runs_dir, watch=watch, strict=strict, offline=offline)
     show_warnings(plan)
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
+    lease = lease_for(job.job, plan.facts.machine, wait=wait, say=say)
+    if lease.gpus:
+        # What was planned for the GPUs that were free then is planned for those that it has. While it waited
+        # its data may have changed.
+        again = Asked() if wait else asked
+        taken = prepare(job, asked=again, runs=runs_dir, strict=strict, offline=offline, leased=lease.gpus)
+        plan = with_engines_of(taken, plan)
+        say(f"leased {in_words(lease.gpus)}")
     run = create(plan, rendered(plan), runs_dir or runs_root())
     add_run(run.path, plan.job.name, run.path.name, time.time())
     say(f"run {plan.job.name} {run.path.name} in {run.path}")
-    launcher(plan.job.resources.launcher).submit(run.path)
+    launcher(plan.job.resources.launcher).submit(run.path, lease)
     become(run.path, as_json=as_json)
+
+
+def with_engines_of(plan: Plan, sure: Plan) -> Plan:
+    """The plan with the engines that were made sure of for another of the same job."""
+    facts = replace(plan.facts, trainer=sure.facts.trainer, server=sure.facts.server)
+    return replace(plan, facts=facts)
+
+
+def in_words(gpus: tuple[int, ...]) -> str:
+    return f"GPU {','.join(map(str, gpus))}" if gpus else "the CPU"
 
 
 def headline(plan: Plan) -> str:
@@ -61,7 +86,7 @@ def headline(plan: Plan) -> str:
     job, train = plan.job, plan.train
     if job.train is None or train is None:
         return f"{job.name}: nothing to train"
-    place = f"GPU {','.join(map(str, train.devices))}" if train.devices else "the CPU"
+    place = in_words(train.devices)
     rows = sum(fact.rows for fact in plan.facts.train_data)
     return (
         f"{job.name}: {job.train.task} {plan.method} of {job.model.path} on {rows} rows, "

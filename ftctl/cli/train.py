@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict
+from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict, Wait
 
 
 def register(app: typer.Typer) -> None:
@@ -22,18 +22,22 @@ def train(
     strict: Strict = False,
     no_install: NoInstall = False,
     offline: Offline = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Run a whole job: check, plan, train, verify, and serve where the job says so.
 
     Follows the run until it ends. Ctrl-C asks it to save a checkpoint and stop; closing the terminal does
-    not end it. The exit code is the run's own.
+    not end it. The exit code is the run's own. The run holds its GPUs until its engine has ended; GPUs that
+    another run or deployment holds are refused (exit code 4), or queued for with --wait.
 
     [bold]Examples[/bold]
 
     ftctl train configs/demo/ftctl-qa.yaml
 
     ftctl train job.yaml --set train.learning_rate=2e-5 --gpus 0,1
+
+    ftctl train job.yaml --gpus 2 --wait
 
     ftctl train job.yaml --json
     """
@@ -47,5 +51,6 @@ def train(
         strict=strict,
         install=not no_install,
         offline=offline,
+        wait=wait,
         as_json=as_json,
     )

@@ -28,6 +28,7 @@ from ftctl.errors import Interrupted, Missing
 from ftctl.events import Event
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
 from ftctl.rendered import Rendered, environment
@@ -47,8 +48,9 @@ def start(
     run: Path | None,
     emit: Emit,
     trust_remote_code: bool = False,
+    lease: Lease = NOTHING,
 ) -> Deployment:
-    """Serve `artifact` under `name` and return once it answers.
+    """Serve `artifact` under `name` and return once it answers. The server is given the lease of its GPUs.
 
     `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
@@ -88,6 +90,7 @@ def start(
                 made_by,
                 **_use(plan),
             ),
+            lease,
         )
     registry.add_deployment(name, entry.folder, entry.deployment.created)
     with _ended_unless_ready(entry, child):
@@ -209,7 +212,11 @@ def _fresh_folder(name: str) -> Path:
 
 
 def _launch(
-    rendered: Rendered, folder: Path, key: str, describe: Callable[[Path, process.ProcessId], Deployment]
+    rendered: Rendered,
+    folder: Path,
+    key: str,
+    describe: Callable[[Path, process.ProcessId], Deployment],
+    lease: Lease,
 ) -> tuple[subprocess.Popen[bytes], Entry]:
     """Start the server and record it; a server that cannot be recorded is ended."""
     store.write_key(folder, key)
@@ -220,12 +227,16 @@ def _launch(
     keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}
     env = environment(os.environ, {**rendered.env, **keys})
     try:
-        child, leader = process.start(rendered.argv, cwd=folder, env=env, log=folder / store.LOG)
+        child, leader = process.start(
+            rendered.argv, cwd=folder, env=env, log=folder / store.LOG, keep=lease.files
+        )
     except OSError as error:
         raise Missing(
             f"{rendered.argv[0]} cannot be started: {error.strerror}", "see ftctl engines doctor"
         ) from error
     entry = Entry(describe(folder, leader))
+    lease.name(f"deployment {entry.name}", leader.pid)
+    lease.close()
     try:
         store.write(entry)
     except BaseException:

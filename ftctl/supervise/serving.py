@@ -11,6 +11,7 @@ from ftctl.deployments.checks import check_deploy
 from ftctl.deployments.start import start
 from ftctl.errors import FtctlError, Interrupted
 from ftctl.facts.model_dir import model_facts
+from ftctl.leases.hold import held_here
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 
@@ -31,6 +32,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         run=run.path,
         emit=lambda kind, data: _tell(run, kind, data),
         trust_remote_code=plan.job.model.trust_remote_code,
+        lease=held_here().only(plan.serve.devices if plan.serve is not None else ()),
     )
     told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
     parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
