@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy, Job
 from ftctl.leases.hold import Lease
+from ftctl.leases.model import Wish
 from ftctl.leases.pick import wish_of
 from ftctl.leases.take import Asking, take
 from ftctl.paths import leases_dir
 from ftctl.plan.devices import Asked
+from ftctl.plan.model import Plan
 
 
 def lease_for(
@@ -33,6 +35,24 @@ def lease_for(
     return take(
         Asking(wish, machine.gpus, f"ftctl train {job.name}", leases_dir(environ), say=say), wait=wait
     )
+
+
+def lease_again(
+    plan: Plan,
+    *,
+    wait: bool,
+    say: Callable[[str], None],
+    environ: Mapping[str, str] = os.environ,
+) -> Lease:
+    """Take the very GPUs of a plan that was made before, for a run that goes on.
+
+    Raises Missing where one is held and `wait` is false.
+    """
+    trained = plan.train.devices if plan.train is not None else ()
+    devices = tuple(sorted({*trained, *(plan.serve.devices if plan.serve is not None else ())}))
+    wish = Wish(devices, len(devices), devices)
+    gpus = plan.facts.machine.gpus
+    return take(Asking(wish, gpus, f"ftctl resume {plan.job.name}", leases_dir(environ), say=say), wait=wait)
 
 
 def lease_to_serve(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ftctl.facts.model import MachineFacts
 from ftctl.leases.model import Wish
-from ftctl.plan.devices import Asked, choose_devices, visible
+from ftctl.plan.devices import Asked, choose_devices, visible, why_not
 
 
 def wish_of(asks: Sequence[Asked], machine: MachineFacts) -> Wish:
@@ -46,11 +46,6 @@ def pick(wish: Wish, taken: Iterable[int], busy: Iterable[int]) -> tuple[int, ..
 def in_the_way(wish: Wish, taken: Mapping[int, str], busy: Mapping[int, str]) -> str:
     """Why a wish is not met: each GPU that it could have, and what is with it."""
     if any(index in taken for index in wish.named):
-        why = {index: taken[index] for index in wish.named if index in taken}
-    else:
-        found = {**busy, **taken}
-        why = {index: found[index] for index in wish.usable if index in found}
-    alike: dict[str, list[int]] = {}
-    for index, what in why.items():
-        alike.setdefault(what, []).append(index)
-    return "; ".join(f"GPU {','.join(map(str, indices))} {what}" for what, indices in alike.items())
+        return why_not({index: taken[index] for index in wish.named if index in taken})
+    found = {**busy, **taken}
+    return why_not({index: found[index] for index in wish.usable if index in found})

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ftctl.errors import Missing
+from ftctl.errors import Interrupted, Missing
 from ftctl.facts.model import Gpu
 from ftctl.facts.nvml import gpu_loads
 from ftctl.leases.folder import file_of, locked, open_shared, this_process, try_lock, write_record
@@ -60,15 +60,15 @@ def take(asking: Asking, *, wait: bool = False) -> Lease:
 
 
 def _wait(asking: Asking, ticket: Ticket) -> Lease:
-    told = None
+    told = ""
     while True:
         found = _try(asking, ticket)
         if isinstance(found, Lease):
             return found
-        state = (found.taken, found.busy.keys())  # how busy a GPU is changes all the time
-        if state != told:
+        steady = in_the_way(asking.wish, found.taken, dict.fromkeys(found.busy, "is busy"))
+        if steady != told:  # how busy a GPU is changes all the time, and is no news
             asking.say(f"waiting for {asking.wish}: {found.told(asking.wish)}")
-            told = state
+            told = steady
         time.sleep(asking.pause)
 
 
@@ -78,6 +78,8 @@ def _queued(asking: Asking) -> Iterator[Ticket]:
         ticket = draw(asking.folder, asking.what, asking.wanted)
     try:
         yield ticket
+    except KeyboardInterrupt:
+        raise Interrupted(f"no longer waiting for {asking.wish}; nothing was started") from None
     finally:
         ticket.give_back()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import MachineFacts
 
@@ -43,8 +45,16 @@ def _free_first(count: int, usable: tuple[int, ...], machine: MachineFacts) -> t
         return usable[:count], f"the first {count} of {len(usable)} visible"
     free = [index for index in usable if index not in occupied]
     chosen = sorted([*free, *(index for index in usable if index in occupied)][:count], key=usable.index)
-    told = "; ".join(f"GPU {index} {occupied[index]}" for index in usable if index in occupied)
+    told = why_not({index: occupied[index] for index in usable if index in occupied})
     return tuple(chosen), f"the first {count} of {len(usable)} visible that are free; {told}"
+
+
+def why_not(occupied: Mapping[int, str]) -> str:
+    """What GPUs are occupied with, each thing said once: "GPU 0,1 is held by …; GPU 3 is 90 % busy"."""
+    alike: dict[str, list[int]] = {}
+    for index, why in occupied.items():
+        alike.setdefault(why, []).append(index)
+    return "; ".join(f"GPU {','.join(map(str, indices))} {why}" for why, indices in alike.items())
 
 
 def visible(machine: MachineFacts) -> tuple[int, ...]:

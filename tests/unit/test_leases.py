@@ -24,7 +24,7 @@ from ftctl.launchers import launcher
 from ftctl.leases.folder import holders
 from ftctl.leases.hold import NOTHING, Lease, held_here
 from ftctl.leases.model import Wish
-from ftctl.leases.of_job import lease_for
+from ftctl.leases.of_job import lease_again, lease_for
 from ftctl.leases.queue import queue
 from ftctl.leases.take import Asking, take
 from ftctl.plan.serve import plan_serve
@@ -165,6 +165,21 @@ def test_named_gpus_are_taken_or_their_holder_is_named(tmp_path: Path) -> None:
     ]
     first.close()
     assert held(tmp_path) == [0, 2]
+
+
+def test_a_run_that_goes_on_takes_the_very_gpus_of_its_plan(tmp_path: Path) -> None:
+    known = replace(plan().facts, machine=replace(machine(*cards(4)), leased=(1, 3)))
+    block = Deploy(gpus=(3,))
+    serve, _ = plan_serve(block, name="ft", model=known.model, machine=known.machine)
+    train = plan().train
+    assert train is not None
+    made = replace(plan(), facts=known, train=replace(train, devices=(1,)), serve=serve)
+    environ = {"FTCTL_LEASES": str(tmp_path)}
+    first = lease_again(made, wait=False, say=lambda _: None, environ=environ)
+    assert first.gpus == (1, 3)
+    with pytest.raises(Missing, match="GPU 1,3 is held by ftctl resume small"):
+        lease_again(made, wait=False, say=lambda _: None, environ=environ)
+    assert lease_again(plan(), wait=False, say=lambda _: None, environ=environ) == NOTHING
 
 
 def test_part_of_a_lease_can_be_given_back(tmp_path: Path) -> None:
