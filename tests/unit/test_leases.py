@@ -16,6 +16,7 @@ import pytest
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.stop import stop as stop_deployment
+from ftctl.deployments.target import target_of
 from ftctl.errors import FtctlError, Missing
 from ftctl.facts.model import EngineFacts, Gpu
 from ftctl.facts.nvml import Load
@@ -285,6 +286,16 @@ def test_a_deployment_after_training_keeps_only_what_it_serves_on(
     assert held_here(leases) == NOTHING, "the server alone holds it"
     stop_deployment(entry, now=True)
     assert held(leases) == []
+
+
+@pytest.mark.parametrize(("written", "asked"), [(frozenset(), 2), (frozenset({"deploy.gpus"}), (1, 3))])
+def test_a_run_is_deployed_again_on_any_gpus_unless_its_job_names_them(
+    tmp_path: Path, written: frozenset[str], asked: int | tuple[int, ...]
+) -> None:
+    placed = replace(plan().job, deploy=Deploy(gpus=(1, 3)), written=written)
+    run = create(replace(plan(), job=placed), {}, tmp_path)
+    run.write_json("artifact.json", Artifact("model", tmp_path))
+    assert target_of(str(run.path), ()).deploy.gpus == asked
 
 
 def test_doctor_shows_who_holds_what_and_who_waits(tmp_path: Path, ftctl: Cli) -> None:
