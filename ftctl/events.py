@@ -3,7 +3,8 @@
 Every event has `time` (seconds since the epoch) and `event` (its kind). The kinds and their fields:
 
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
-- `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
+- `phase` name(convert|train|merge|reference|collect|judge base|serve|judge), state(started|done|failed),
+  seconds
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
   samples_per_second, memory (bytes), elapsed, remaining (seconds)
@@ -14,6 +15,8 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `artifact` kind, path
 - `deployment` name, state, detail, elapsed, url, model; of an embedder or a reranker also parity (measure,
   figure, count, note)
+- `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
+- `verdict` queries, passages, base (its figures, or null), tuned, difference, note
 """
 
 from __future__ import annotations

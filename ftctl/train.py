@@ -20,6 +20,7 @@ from ftctl.run.attend import become
 from ftctl.run.create import create
 from ftctl.run.find import runs_root
 from ftctl.supervise.serving import check_place
+from ftctl.supervise.stages import judged
 from ftctl.view.installing import installing
 from ftctl.view.output import say
 from ftctl.view.scanning import Scanning
@@ -56,13 +57,13 @@ def run_job(
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
+    check_judge(plan)
     lease = lease_for(job.job, plan.facts.machine, wait=wait, say=say)
     if lease.gpus:
-        # What was planned for the GPUs that were free then is planned for those that it has. While it waited
-        # its data may have changed.
-        again = Asked() if wait else asked
-        taken = prepare(job, asked=again, runs=runs_dir, strict=strict, offline=offline, leased=lease.gpus)
-        plan = with_engines_of(taken, plan)
+        # Planned again, for the GPUs that it has now. While it waited its data may have changed.
+        known = Asked() if wait else asked
+        made = prepare(job, asked=known, runs=runs_dir, strict=strict, offline=offline, leased=lease.gpus)
+        plan = with_engines_of(plan, made)
         say(f"leased {in_words(lease.gpus)}")
     run = create(plan, rendered(plan), runs_dir or runs_root())
     add_run(run.path, plan.job.name, run.path.name, time.time())
@@ -71,14 +72,22 @@ def run_job(
     become(run.path, as_json=as_json)
 
 
-def with_engines_of(plan: Plan, sure: Plan) -> Plan:
-    """The plan with the engines that were made sure of for another of the same job."""
+def with_engines_of(sure: Plan, plan: Plan) -> Plan:
+    """The plan with the engines that were made sure of for an earlier one of the same job."""
     facts = replace(plan.facts, trainer=sure.facts.trainer, server=sure.facts.server)
     return replace(plan, facts=facts)
 
 
 def in_words(gpus: tuple[int, ...]) -> str:
     return f"GPU {','.join(map(str, gpus))}" if gpus else "the CPU"
+
+
+def check_judge(plan: Plan) -> None:
+    """Raises Missing where the held-out rows could not be counted after the training."""
+    if plan.facts.trainer is not None and plan.job.deploy is not None and judged(plan):
+        from ftctl.judge.figures import check_library
+
+        check_library(plan.facts.trainer.python)
 
 
 def headline(plan: Plan) -> str:

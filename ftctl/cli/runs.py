@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ftctl.run.state import RunState
 
 
+NDCG = "ndcg@10"
+
+
 def register(app: typer.Typer) -> None:
     app.command("runs")(runs)
 
@@ -53,8 +56,12 @@ def runs(
         emit("runs", {}, as_json=False, text="no runs yet: ftctl train JOB begins one")
     else:
         now = time.time()
-        columns = ("run", "name", "state", "started", "took", "step", "loss")
+        columns = ["run", "name", "state", "started", "took", "step", "loss"]
         rows = [_row(run, now) for _, run in listed]
+        measured = [_measured(directory) for directory, _ in listed]
+        if any(measured):
+            columns.append("nDCG@10")
+            rows = [(*row, figure) for row, figure in zip(rows, measured, strict=True)]
         emit("runs", {}, as_json=False, text=table(columns, rows))
 
 
@@ -68,8 +75,26 @@ def _record(directory: Path, run: RunState) -> dict[str, Any]:
         "step": run.step,
         "total_steps": run.total_steps,
         "loss": run.loss,
+        "evaluation": _evaluation(directory),
         "directory": str(directory),
     }
+
+
+def _evaluation(directory: Path) -> dict[str, Any] | None:
+    from ftctl.run.directory import RunDir
+    from ftctl.view.comparison import as_data, evaluation_of
+
+    evaluation = evaluation_of(RunDir(directory))
+    return None if evaluation is None else as_data(evaluation)
+
+
+def _measured(directory: Path) -> str:
+    """The figure of the base model and that of the run's own, where rows were held out."""
+    found = _evaluation(directory)
+    if found is None:
+        return ""
+    before = f"{found['base'][NDCG]:.3f} → " if found["base"] else ""
+    return f"{before}{found['tuned'][NDCG]:.3f}"
 
 
 def _row(run: RunState, now: float) -> tuple[str, ...]:

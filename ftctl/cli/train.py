@@ -28,8 +28,11 @@ def train(
     """Run a whole job: check, plan, train, verify, and serve where the job says so.
 
     Follows the run until it ends. Ctrl-C asks it to save a checkpoint and stop; closing the terminal does
-    not end it. The exit code is the run's own. The run holds its GPUs until its engine has ended; GPUs that
-    another run or deployment holds are refused (exit code 4), or queued for with --wait.
+    not end it. The exit code is the run's own. An embedder or a reranker with held-out rows (data.eval) is
+    measured through its deployment, its base model before it, and a table of both ends what is shown.
+
+    The run holds its GPUs until its engine has ended. GPUs that another run or deployment holds are refused
+    (exit code 4), or queued for with --wait.
 
     [bold]Examples[/bold]
 

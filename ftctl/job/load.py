@@ -83,7 +83,8 @@ def draft(
         return Draft(job_of(root, path, text, overrides, folder))
     if not isinstance(root.value, dict):
         raise JobError(problems)
-    left = values(without(root, problems, schema))
+    # A wrong key goes also where something else was said of its place.
+    left = values(without(root, (*problems, *found), schema))
     job = job_of(root, path, text, overrides, folder, document={**_UNKNOWN, **left})
     job = replace(job, silence=(*job.silence, *silenced(problems)))
     return Draft(job, problems, doubted(problems, looked_at))

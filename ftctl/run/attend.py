@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ftctl.errors import FtctlError
 from ftctl.run.directory import RunDir
@@ -50,11 +50,22 @@ def main(argv: list[str]) -> int:
         return 130
     say(f"done: {run.path}")
     _show_deployment(run)
+    _show_evaluation(run)
     return 0
 
 
 def _as_json(run: RunDir, name: str, ending: Ending) -> int:
-    result = {"run": str(run.path), "id": run.path.name, "name": name, "state": ending.state}
+    from ftctl.view.comparison import as_data, evaluation_of
+
+    result: dict[str, Any] = {
+        "run": str(run.path),
+        "id": run.path.name,
+        "name": name,
+        "state": ending.state,
+    }
+    evaluation = evaluation_of(run)
+    if evaluation is not None:
+        result["evaluation"] = as_data(evaluation)
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
     sys.stdout.write(envelope("train", result, exit_code=ending.exit_code, error=detail) + "\n")
     return ending.exit_code
@@ -67,3 +78,12 @@ def _show_deployment(run: RunDir) -> None:
         from ftctl.deployments.store import describe
 
         say(describe(str(names[-1])))
+
+
+def _show_evaluation(run: RunDir) -> None:
+    """How the served model compares with its base, where rows were held out."""
+    from ftctl.view.comparison import comparison, evaluation_of
+
+    evaluation = evaluation_of(run)
+    if evaluation is not None:
+        say(comparison(evaluation))

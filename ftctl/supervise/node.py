@@ -18,7 +18,7 @@ from ftctl.errors import BUG, FtctlError, Interrupted
 from ftctl.process import identify
 from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.records import steps_of
-from ftctl.supervise.stages import Stopped, collect, run_step, serve
+from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
 
 
 def main(argv: list[str]) -> int:
@@ -49,7 +49,7 @@ def _work(run: RunDir) -> None:
     for step in steps_of(run):
         run_step(run, step)
     artifact = collect(run)
-    serve(run, artifact)
+    serve_and_judge(run, artifact)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
