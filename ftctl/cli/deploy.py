@@ -76,7 +76,9 @@ def deploy(
     )
     found = replace(found, deploy=block, name=name or found.name)
     check_deploy(block, found.name, os.environ)
-    deployment = start(**_facts(found, install=not no_install, wait=wait), emit=_silent if as_json else _tell)
+    facts = _facts(found, install=not no_install, wait=wait)
+    deployment = start(**facts, emit=_silent if as_json else _tell)
+    facts["lease"].hand_over(f"deployment {deployment.name}", deployment.process.pid)
     data = {
         "name": deployment.name,
         "url": deployment.url,

@@ -50,7 +50,8 @@ def start(
     trust_remote_code: bool = False,
     lease: Lease = NOTHING,
 ) -> Deployment:
-    """Serve `artifact` under `name` and return once it answers. The server is given the lease of its GPUs.
+    """Serve `artifact` under `name` and return once it answers. The server holds the lease of its
+    GPUs too, whether or not this process goes on holding it.
 
     `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
@@ -235,8 +236,6 @@ def _launch(
             f"{rendered.argv[0]} cannot be started: {error.strerror}", "see ftctl engines doctor"
         ) from error
     entry = Entry(describe(folder, leader))
-    lease.name(f"deployment {entry.name}", leader.pid)
-    lease.close()
     try:
         store.write(entry)
     except BaseException:

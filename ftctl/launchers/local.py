@@ -19,8 +19,7 @@ def submit(run: Path, lease: Lease = NOTHING) -> ProcessId:
     """Start `ftctl node RUN`, which holds the lease from now on. `-P` keeps the run off the module path."""
     command = (sys.executable, "-P", "-m", "ftctl", "node", str(run))
     process = start_detached(command, cwd=run, env=os.environ, log=run / "node.log", keep=lease.files)
-    lease.name(f"run {run.parent.name} {run.name}", process.pid)
-    lease.close()
+    lease.hand_over(f"run {run.parent.name} {run.name}", process.pid)
     # A node that dies before it can say so itself is seen as dead all the same.
     RunDir(run).write_json("node.json", process)
     return process

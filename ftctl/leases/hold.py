@@ -33,6 +33,11 @@ class Lease:
         for index, file in zip(self.gpus, self.files[1:], strict=True):
             write_record(file, this_process(index, what, pid))
 
+    def hand_over(self, what: str, pid: int) -> None:
+        """Leave it to the process of `pid`, which was given its files."""
+        self.name(what, pid)
+        self.close()
+
     def close(self) -> None:
         """Hold it no longer in this process."""
         for file in self.files:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ftctl.errors import shown_text
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -19,7 +21,7 @@ class Holder:
 
     def __str__(self) -> str:
         began = datetime.fromtimestamp(self.since).strftime("%d %b %H:%M")
-        return f"{self.what} (pid {self.pid}, user {self.user}, since {began})"
+        return shown_text(f"{self.what} (pid {self.pid}, user {self.user}, since {began})")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
     if block is None or engine is None:
         raise FtctlError("the plan has no deployment")
     served = model_facts(artifact.path) if artifact.kind == "model" else plan.facts.model
+    lease = held_here().only(plan.serve.devices if plan.serve is not None else ())
     deployment = start(
         artifact,
         block,
@@ -32,8 +33,9 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         run=run.path,
         emit=lambda kind, data: _tell(run, kind, data),
         trust_remote_code=plan.job.model.trust_remote_code,
-        lease=held_here().only(plan.serve.devices if plan.serve is not None else ()),
+        lease=lease,
     )
+    lease.hand_over(f"deployment {deployment.name}", deployment.process.pid)
     told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
     parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
     run.emit("deployment", {**told, **parity})
