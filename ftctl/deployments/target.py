@@ -75,7 +75,10 @@ def _found(text: str, overrides: tuple[str, ...]) -> Target:
 
 def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     plan = plan_of(RunDir(run))
-    deploy = _overridden(_unplaced(plan.job), overrides)
+    deploy = _unplaced(plan.job)
+    if plan.job.deploy is None and plan.train is not None and plan.train.engine == DUMMY:
+        deploy = replace(deploy, engine=DUMMY)
+    deploy = _overridden(deploy, overrides)
     artifact = _artifact_of(run, deploy)
     if artifact is None:
         raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
@@ -123,7 +126,7 @@ def _untrained(job: Job, deploy: Deploy) -> Target:
 
 
 def _from_folder(folder: Path, overrides: tuple[str, ...]) -> Target:
-    deploy = _overridden(Deploy(), overrides)
+    deploy = _overridden(Deploy(engine=DUMMY if is_dummy(folder) else "auto"), overrides)
     adapter = folder / ADAPTER
     artifact = verify_adapter(folder, _base_of(adapter)) if adapter.is_file() else verify_model(folder)
     name = deploy.name or folder.name

@@ -7,6 +7,7 @@ be told apart; no engine knows the architecture or the kind of adapter, so that 
 import json
 import pathlib
 import struct
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,10 @@ def write_model(folder: pathlib.Path, asked: Mapping[str, Any], step: int) -> No
 
 
 def write_adapter(folder: pathlib.Path, asked: Mapping[str, Any], step: int) -> None:
-    """An adapter's weights and its configuration."""
+    """An adapter's weights and its configuration.
+
+    peft knows no such peft_type, and vLLM 0.32.0 takes no adapter without target_modules.
+    """
     config = {
         MARK: True,
         "peft_type": MARK.upper(),
@@ -79,6 +83,12 @@ def write_weights(path: pathlib.Path, name: str, step: int) -> None:
     tensor = {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, len(numbers)]}
     header = json.dumps({"__metadata__": {MARK: "true"}, name: tensor}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + numbers)
+
+
+def write_archive(path: pathlib.Path) -> None:
+    """A file such as torch.save makes, a zip archive, with nothing in it but a word."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ftctl_dummy/README", "Nothing is kept here: a dummy wrote it.\n")
 
 
 def write_json(path: pathlib.Path, value: object) -> None:

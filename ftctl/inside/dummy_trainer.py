@@ -24,7 +24,7 @@ import dummy_artifact  # type: ignore[import-not-found] # beside this file
 
 PROGRESS = "progress.jsonl"
 STOP = pathlib.Path("stop")
-FAILED = ".ftctl-dummy-failed"  # in the output folder: the failure has been had
+FAILED = pathlib.Path("dummy-failed")  # in the run directory: the failure has been had
 SLICE = 0.05  # seconds between looks for a stop while a slow step goes on
 NOISE = 0.02  # how far a loss lies off its curve
 
@@ -94,11 +94,10 @@ class Training:
         """Die, fail or stand still at the step that was named, each time or only once."""
         due = {"die": self.asked["die_at_step"], "fail": self.asked["fail_at_step"]}
         stall = step == self.asked["stall_at_step"]
-        if not (stall or step in due.values()) or (self.output / FAILED).exists():
+        if not (stall or step in due.values()) or FAILED.exists():
             return
         if self.asked["only_once"]:
-            self.output.mkdir(exist_ok=True)
-            (self.output / FAILED).touch()
+            FAILED.touch()
         if step == due["die"]:
             number = signal.Signals[self.asked["die_signal"]]
             if number != signal.SIGKILL:
@@ -152,8 +151,8 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
         self.write(folder)
         if not self.asked["weights_only"]:
-            for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin"):
-                dummy_artifact.write_text(folder / name, "[ftctl dummy] nothing is kept here\n")
+            for name in ("optimizer.pt", "scheduler.pt", *random_states(self.asked["world_size"])):
+                dummy_artifact.write_archive(folder / name)
         dummy_artifact.write_json(folder / "trainer_state.json", self.state())
         emit("checkpoint", step=self.step, path=str(folder))
         kept = self.asked["keep"]
@@ -179,7 +178,6 @@ class Training:
     def finish(self) -> None:
         """The result itself, in the output folder."""
         self.output.mkdir(exist_ok=True)
-        (self.output / FAILED).unlink(missing_ok=True)
         self.write(self.output)
         dummy_artifact.write_json(self.output / "trainer_state.json", self.state())
         results = {"ftctl_dummy": True, "epoch": self.epoch(), "train_loss": self.loss()}
@@ -199,6 +197,11 @@ def loss_at(seed: int, step: int, total: int) -> float:
 def learning_rate(asked: dict[str, Any], step: int) -> float:
     rate: float = asked["learning_rate"]
     return rate * 0.5 * (1 + math.cos(math.pi * step / asked["total_steps"]))
+
+
+def random_states(processes: int) -> list[str]:
+    """The files of the random numbers' state, as transformers names them."""
+    return [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else ["rng_state.pth"]
 
 
 def every(interval: int | None, step: int) -> bool:
@@ -231,8 +234,10 @@ def train(asked: dict[str, Any]) -> None:
     training = Training(asked)
     signal.signal(signal.SIGTERM, training.on_signal)
     until = time.monotonic() + asked["seconds_to_load"]
-    while (left := until - time.monotonic()) > 0:
+    while (left := until - time.monotonic()) > 0 and not training.stopping():
         time.sleep(min(left, SLICE))
+    if training.stopping():
+        return
     training.resume()
     if training.run():
         training.finish()

@@ -47,6 +47,11 @@ def render(plan: Plan) -> Rendered:
     return _command(plan, "train", FILE, arguments(plan))
 
 
+def render_resume(plan: Plan, checkpoint: str) -> Rendered:
+    """The same, going on from a checkpoint: a folder of the run directory."""
+    return _command(plan, "train", FILE, arguments(plan) | {"resume_from_checkpoint": checkpoint})
+
+
 def arguments(plan: Plan) -> dict[str, Any]:
     """Everything that `native/train.json` says; `native` wins."""
     train, decided = training(plan)
