@@ -5,6 +5,7 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
 - `phase` name(convert|train|merge|reference|collect|judge base|serve|judge), state(started|done|failed),
   seconds
+- `data` message: what a conversion wrote of one file, or what became of odd rows in it
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
   samples_per_second, memory (bytes), elapsed, remaining (seconds)

@@ -97,8 +97,9 @@ def headline(plan: Plan) -> str:
         return f"{job.name}: nothing to train"
     place = in_words(train.devices)
     rows = sum(fact.rows for fact in plan.facts.train_data)
+    variant = f" {train.retrieval.variant}" if train.retrieval is not None else ""
     return (
-        f"{job.name}: {job.train.task} {plan.method} of {job.model.path} on {rows} rows, "
+        f"{job.name}: {job.train.task}{variant} {plan.method} of {job.model.path} on {rows} rows, "
         f"{train.engine} on {place}, batch {train.batch_size}, {train.precision}"
     )
 

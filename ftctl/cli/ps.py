@@ -49,9 +49,7 @@ COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from ftctl.deployments.store import LIVE, uptime
+    from ftctl.deployments.store import LIVE, how_asked, uptime
 
     deployment = entry.deployment
     return {
@@ -65,11 +63,7 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
         "artifact": deployment.artifact,
         "run": deployment.run,
         "folder": deployment.folder,
-        "kind": deployment.kind,
-        "query_prompt": deployment.query_prompt,
-        "query_suffix": deployment.query_suffix,
-        "passage_prompt": deployment.passage_prompt,
-        "parity": None if deployment.parity is None else asdict(deployment.parity),
+        **how_asked(deployment),
     }
 
 

@@ -56,6 +56,7 @@ def _retrieval(
     asked = with_native(train)
     query, passage = choose_lengths(train.task, variant, asked, model.retrieval, made)
     vectors = train.task == "embedding"
+    _heads(train, variant, made)
     prompt = _instruction(asked, model, made) if vectors else asked.query_instruction or None
     return RetrievalPlan(
         variant=variant,
@@ -71,6 +72,13 @@ def _retrieval(
         negatives_across_devices=_negatives(asked, world, made),
         distillation=asked.distillation,
     )
+
+
+def _heads(train: Train, variant: str, made: Decisions) -> None:
+    """Say what becomes of m3's other two heads, which are trained and saved only where that is asked for."""
+    if variant == "encoder-only-m3" and "unified_finetuning" not in train.native:
+        what = "dense vectors alone are trained and served; true trains m3's sparse and colbert heads too"
+        made.chose("train.native.unified_finetuning", "false", what)
 
 
 def with_native(train: Train) -> Retrieval:

@@ -115,6 +115,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stopping": lambda data: "stopping at the next step, with a checkpoint",
     "stopped": lambda data: f"stopped at step {data.get('step', 0)}",
     "warning": lambda data: f"warning: {data.get('message', '')}",
+    "data": lambda data: str(data.get("message", "")),
     "artifact": lambda data: f"verified {data.get('kind', '')}: {data.get('path', '')}",
     "deployment": _deployment,
     "judging": _judging,
