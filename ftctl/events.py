@@ -4,7 +4,9 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy; where an engine failed
   also diagnosis (a name of docs/troubleshooting.md, or unknown) and may_pass (another try may get through)
-- `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
+- `phase` name(convert|train|merge|reference|collect|judge base|serve|judge), state(started|done|failed),
+  seconds
+- `data` message: what a conversion wrote of one file, or what became of odd rows in it
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
   samples_per_second, memory (bytes), elapsed, remaining (seconds)
@@ -15,6 +17,8 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `artifact` kind, path
 - `deployment` name, state, detail, elapsed, url, model; of an embedder or a reranker also parity (measure,
   figure, count, note)
+- `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
+- `verdict` queries, passages, base (its figures, or null), tuned, difference, note
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 
 from ftctl.data.of_job import look_at_data
@@ -78,7 +79,10 @@ def _fetched(
 ) -> tuple[Job, tuple[Choice, ...]]:
     """The job with a Hub model's folder in the local cache, where the network is not to be used."""
     model = job.model
-    if model.revision is not None and (fault := revision_fault(model.revision)):
+    if model.revision is not None and model.local:
+        what = f"{model.path} is a folder, and a folder has no revisions: it would be taken as it is"
+        found.append(problem_at(job, "model.revision", what, "remove it, or name the model's id on the Hub"))
+    elif model.revision is not None and (fault := revision_fault(model.revision)):
         found.append(problem_at(job, "model.revision", *fault))
     elif offline and not model.local:
         try:
@@ -139,8 +143,12 @@ def _engines(
 
 
 def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
-    """The machine with every GPU that the job names, of no particular kind."""
+    """The machine with every GPU that the job names or shares its model over, of no particular kind."""
     wanted = 0
+    if job.deploy is not None and job.deploy.gpus is None:
+        shares = (job.deploy.tensor_parallel, job.deploy.pipeline_parallel, job.deploy.data_parallel)
+        ranks = prod(share or 1 for share in shares)
+        wanted = ranks if ranks > 1 else 0
     for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
         if isinstance(asked, int):
             wanted = max(wanted, asked)

@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     from ftctl.rules.check import Report
 
 
-def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Draft:
+def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None, origin: Path | None = None) -> Draft:
     """The job in `file` as the command line asks for it. `gpus` is `--gpus`: a count, indices, or all.
+
+    Where `file` is a run's copy of a job, `origin` is the file that was submitted.
 
     What is wrong in the file is told by `prepare`, together with everything else. Raises JobError where
     there is no job to read, UsageError where `--gpus` and the job's own GPUs disagree.
     """
-    return draft(file, overrides, gpus=gpus)
+    return draft(file, overrides, gpus=gpus, origin=origin)
 
 
 def prepare(

@@ -61,6 +61,20 @@ def alive(process: ProcessId) -> bool:
     return identify(process.pid) == process
 
 
+def find_command(*last: str) -> ProcessId | None:
+    """A living process whose command line ends with these words; None if there is none."""
+    tail = tuple(word.encode() for word in last)
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if tuple(words[-len(tail) - 1 : -1]) == tail:
+                return identify(int(entry))
+    return None
+
+
 def session_members(session: int) -> tuple[int, ...]:
     """The pids of the living processes of a session (the pid of its leader is its id)."""
     members = []
@@ -127,7 +141,7 @@ def run(
 
 def signal_session(leader: ProcessId, number: int) -> None:
     """Send a signal to every process of the session that `leader` began, whoever of them still lives."""
-    for pid in _own_session(leader):
+    for pid in own_session(leader):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -141,19 +155,19 @@ def stop_session(leader: ProcessId, *, grace: float) -> bool:
     """
     signal_session(leader, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while _own_session(leader):
+    while own_session(leader):
         if time.monotonic() >= deadline:
             break
         time.sleep(0.05)
     else:
         return True
-    while _own_session(leader):
+    while own_session(leader):
         signal_session(leader, signal.SIGKILL)
         time.sleep(0.05)
     return False
 
 
-def _own_session(leader: ProcessId) -> tuple[int, ...]:
+def own_session(leader: ProcessId) -> tuple[int, ...]:
     """The members of a session, none if its id was given to another process since."""
     if leader.boot != boot_id():
         return ()

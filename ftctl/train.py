@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NoReturn
 
 from ftctl.engines.install import ensure
 from ftctl.errors import UsageError
@@ -12,13 +11,15 @@ from ftctl.facts.model import EngineFacts
 from ftctl.launchers import launcher
 from ftctl.plan.model import Plan
 from ftctl.prepare import load_job, prepare, rendered, with_engines
-from ftctl.registry import add_run
 from ftctl.run.attend import become
 from ftctl.run.create import create
-from ftctl.run.find import runs_root
+from ftctl.run.index import enter
+from ftctl.run.roots import runs_root
+from ftctl.run.state import standing
 from ftctl.supervise.serving import check_place
+from ftctl.supervise.stages import judged
 from ftctl.view.installing import installing
-from ftctl.view.output import say
+from ftctl.view.output import emit, say
 from ftctl.view.scanning import Scanning
 from ftctl.view.warnings import show_warnings
 
@@ -33,12 +34,15 @@ def run_job(
     install: bool,
     offline: bool = False,
     as_json: bool,
-) -> NoReturn:
-    """Run the job in `job_file`; the process ends with the run's exit code.
+    detach: bool = False,
+    origin: Path | None = None,
+) -> None:
+    """Run the job in `job_file`; the process ends with the run's exit code, or returns at once to `detach`.
 
-    Raises JobError, UsageError and Missing before anything is started.
+    `origin` is the file that was submitted, where `job_file` is a run's copy of it: paths are relative to its
+    folder. Raises JobError, UsageError and Missing before anything is started.
     """
-    job = load_job(job_file, overrides, gpus)
+    job = load_job(job_file, overrides, gpus, origin)
     if job.job.train is None and not job.problems:
         raise UsageError(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
@@ -49,11 +53,34 @@ def run_job(
     say(headline(plan))
     check_place(plan)
     plan = ensure_all(plan, install=install)
+    check_judge(plan)
     run = create(plan, rendered(plan), runs_dir or runs_root())
-    add_run(run.path, plan.job.name, run.path.name, time.time())
+    enter(run.path, plan.job.name, time.time())
     say(f"run {plan.job.name} {run.path.name} in {run.path}")
     launcher(plan.job.resources.launcher).submit(run.path)
-    become(run.path, as_json=as_json)
+    if not detach:
+        become(run.path, as_json=as_json)
+    data = {"run": str(run.path), "id": run.path.name, "name": plan.job.name, "state": standing(run.path)}
+    emit("train", data, as_json=as_json, text=how_to_go_on(run.path.name))
+
+
+def how_to_go_on(run: str) -> str:
+    """What can be done with a run that goes on by itself."""
+    return "\n".join(
+        (
+            f"  watch it  ftctl watch {run}",
+            f"  its log   ftctl logs {run} -f",
+            f"  stop it   ftctl stop {run}",
+        )
+    )
+
+
+def check_judge(plan: Plan) -> None:
+    """Raises Missing where the held-out rows could not be counted after the training."""
+    if plan.facts.trainer is not None and plan.job.deploy is not None and judged(plan):
+        from ftctl.judge.figures import check_library
+
+        check_library(plan.facts.trainer.python)
 
 
 def headline(plan: Plan) -> str:
@@ -63,8 +90,9 @@ def headline(plan: Plan) -> str:
         return f"{job.name}: nothing to train"
     place = f"GPU {','.join(map(str, train.devices))}" if train.devices else "the CPU"
     rows = sum(fact.rows for fact in plan.facts.train_data)
+    variant = f" {train.retrieval.variant}" if train.retrieval is not None else ""
     return (
-        f"{job.name}: {job.train.task} {plan.method} of {job.model.path} on {rows} rows, "
+        f"{job.name}: {job.train.task}{variant} {plan.method} of {job.model.path} on {rows} rows, "
         f"{train.engine} on {place}, batch {train.batch_size}, {train.precision}"
     )
 

@@ -56,8 +56,9 @@ def deploy(
     ftctl deploy job.yaml --json
     """
     import os
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
+    from ftctl.deployments import store
     from ftctl.deployments.checks import check_deploy, chosen_port
     from ftctl.deployments.start import start
     from ftctl.deployments.target import target_of
@@ -84,15 +85,9 @@ def deploy(
         "key_file": f"{deployment.folder}/key",
         "log": f"{deployment.folder}/server.log",
         "pid": deployment.process.pid,
-        "kind": deployment.kind,
-        "query_prompt": deployment.query_prompt,
-        "query_suffix": deployment.query_suffix,
-        "passage_prompt": deployment.passage_prompt,
-        "parity": None if deployment.parity is None else asdict(deployment.parity),
+        **store.how_asked(deployment),
     }
-    from ftctl.deployments.store import describe
-
-    emit("deploy", data, as_json=as_json, text="" if as_json else describe(deployment.name))
+    emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
 
 
 def _facts(found: Target, *, install: bool) -> dict[str, Any]:

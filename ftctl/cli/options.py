@@ -33,3 +33,11 @@ Offline = Annotated[
         "--offline", help="A Hub model is the one in the local cache; refused where it is not there."
     ),
 ]
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", "-d", help="Return as soon as the run is launched, and say how to watch it."),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option("--state", metavar="STATE", help="Only runs in this state; repeatable."),
+]

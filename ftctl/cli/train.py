@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict
+from ftctl.cli.options import Detach, Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict
 
 
 def register(app: typer.Typer) -> None:
@@ -22,12 +22,15 @@ def train(
     strict: Strict = False,
     no_install: NoInstall = False,
     offline: Offline = False,
+    detach: Detach = False,
     as_json: Json = False,
 ) -> None:
     """Run a whole job: check, plan, train, verify, and serve where the job says so.
 
     Follows the run until it ends. Ctrl-C asks it to save a checkpoint and stop; closing the terminal does
-    not end it. The exit code is the run's own.
+    not end it. The exit code is the run's own. With --detach it returns as soon as the run is launched, and
+    `ftctl watch` shows it from any shell. An embedder or a reranker with held-out rows (data.eval) is
+    measured through its deployment, its base model before it, and a table of both ends what is shown.
 
     [bold]Examples[/bold]
 
@@ -36,6 +39,8 @@ def train(
     ftctl train job.yaml --set train.learning_rate=2e-5 --gpus 0,1
 
     ftctl train job.yaml --json
+
+    ftctl train job.yaml --detach
     """
     from ftctl.train import run_job
 
@@ -48,4 +53,5 @@ def train(
         install=not no_install,
         offline=offline,
         as_json=as_json,
+        detach=detach,
     )

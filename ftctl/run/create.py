@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from pathlib import Path
 from ftctl import __version__
 from ftctl.errors import FtctlError, UsageError
 from ftctl.plan.model import Plan
+from ftctl.process import identify
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
-from ftctl.run.directory import RunDir
+from ftctl.run.directory import CREATOR, RunDir
 
 PATTERN = frozenset("*?[]$")  # datasets 4.0 expands the absolute path of a data file
 ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
@@ -63,6 +65,7 @@ def create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
 def _create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
     run, now = _claim(root.absolute() / plan.job.name)
     try:
+        run.write_json(CREATOR, identify(os.getpid()))  # while it lives the run is about to start
         run.reserve()
         run.write("job.yaml", plan.job.source)
         run.write_json("plan.json", plan)

@@ -19,8 +19,9 @@ from ftctl.errors import BUG, FtctlError, Interrupted
 from ftctl.process import identify
 from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.records import steps_of
+from ftctl.run.state import progress
 from ftctl.supervise.failure import EngineFailed
-from ftctl.supervise.stages import Stopped, collect, run_step, serve
+from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
 
 
 def main(argv: list[str]) -> int:
@@ -54,7 +55,7 @@ def _work(run: RunDir) -> None:
     for step in steps_of(run):
         run_step(run, step)
     artifact = collect(run)
-    serve(run, artifact)
+    serve_and_judge(run, artifact)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -77,7 +78,8 @@ def _end(
     run.release()
     said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
-    run.write_json(EXIT, {"state": state, **said, "ended": time.time()})
+    # With its progress, so that a list of runs reads no events.
+    run.write_json(EXIT, {"state": state, **said, "ended": time.time(), "progress": progress(run)})
     try:
         run.emit("run", {"state": kinds[state], **said})
     except OSError as error:

@@ -162,11 +162,30 @@ def _describe(folder: Path, plan: Plan) -> None:
     describe(folder, plan.train.retrieval)
 
 
-def serve(run: RunDir, artifact: Artifact) -> None:
-    """Start the deployment that the job asks for, if it asks for one."""
+def serve_and_judge(run: RunDir, artifact: Artifact) -> None:
+    """Start the deployment that the job asks for, if it asks for one; measure it where rows were held out."""
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
+    if not judged(plan):
+        serve(run, plan, artifact)
+        return
+    from ftctl.supervise.judging import judge, judge_base
+
+    evaluation = judge_base(run, plan, artifact)
+    serve(run, plan, artifact)
+    judge(run, plan, artifact, evaluation)
+
+
+def judged(plan: Plan) -> bool:
+    """Whether a run that serves also measures: an embedder or a reranker for which rows were held out."""
+    data, train = plan.job.data, plan.train
+    retrieves = train is not None and train.retrieval is not None
+    return retrieves and data is not None and bool(data.eval or data.eval_share)
+
+
+def serve(run: RunDir, plan: Plan, artifact: Artifact) -> None:
+    """Start the deployment of a plan that has one."""
     from ftctl.supervise.serving import deploy
 
     run.emit("phase", {"name": "serve", "state": "started"})

@@ -118,6 +118,8 @@ class TerminalView:
             self._print(event)
         elif event.kind == "deployment" and event.data.get("state") == "starting":
             self._figures.plain = str(event.data.get("detail") or "")
+        elif event.kind == "judging":
+            self._judging(event)
         else:
             self._print(event)
 
@@ -144,6 +146,12 @@ class TerminalView:
             left=remaining(event.data),
         )
         self._figures.plain = " · ".join(figures(event.data))
+
+    def _judging(self, event: Event) -> None:
+        done, total = event.data.get("done"), event.data.get("total")
+        self._figures.plain = str(event.data.get("detail") or "")
+        if total:
+            self._update(completed=done, total=total, place=f"{done}/{total}")
 
     def _update(self, **values: object) -> None:
         if self._task is None:
