@@ -18,8 +18,9 @@ from ftctl.facts.hub_cache import revision_fault, snapshot
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.job.model import Job, problem_at
+from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.plan.devices import choose_devices
+from ftctl.plan.dummy import for_dummies
 from ftctl.plan.model import Choice
 
 
@@ -51,6 +52,7 @@ def look_up(
 
     With `anywhere` the GPUs that the job asks for are taken to be there. Raises Missing where one is not.
     """
+    job = for_dummies(job)
     machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
@@ -138,8 +140,13 @@ def _engines(
     if job.train is not None:
         trainer = located(job.train.trainer, "train", job.resources.gpus, job.train.engine_python)
     if job.deploy is not None:
-        server = located("vllm", "deploy", job.deploy.gpus, job.deploy.engine_python)
+        server = located(serving(job.deploy), "deploy", job.deploy.gpus, job.deploy.engine_python)
     return trainer, server
+
+
+def serving(deploy: Deploy) -> str:
+    """The engine whose environment serves."""
+    return deploy.engine if deploy.engine == "dummy" else "vllm"
 
 
 def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:

@@ -135,6 +135,8 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
     try:
         if not anywhere and deploy.engine != "auto":
             server(deploy.engine)  # one that is checked and not started yet
+        if job.train is None:
+            _dummies_apart(plan, deploy)
         serve, choices = plan_serve(
             deploy,
             name=deploy.name or job.name,
@@ -157,6 +159,15 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
     return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
+
+
+def _dummies_apart(plan: Plan, deploy: Deploy) -> None:
+    """Raises UsageError where a model that is served as it is and its server are not both dummies."""
+    from ftctl.artifacts.dummy import check_server
+    from ftctl.artifacts.model import Artifact
+
+    model = plan.facts.model
+    check_server(Artifact("model" if model.local else "hub", Path(model.path)), deploy.engine)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:

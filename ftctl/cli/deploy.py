@@ -102,14 +102,15 @@ def _facts(found: Target, *, install: bool) -> dict[str, Any]:
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
-    from ftctl.looked_up import variant
+    from ftctl.looked_up import serving, variant
     from ftctl.servers import server
     from ftctl.view.output import say
 
     deploy, artifact = found.deploy, found.artifact
     server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
-    engine = locate("vllm", variant(deploy.gpus, machine), python=deploy.engine_python, environ=os.environ)
+    chosen = variant(deploy.gpus, machine)
+    engine = locate(serving(deploy), chosen, python=deploy.engine_python, environ=os.environ)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     model = model_facts(weights) if known else ModelFacts(str(weights), local=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl import process, registry
+from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
@@ -54,6 +55,7 @@ def start(
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
+    check_server(artifact, engine.name)
     plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from ftctl.artifacts.dummy import DUMMY, check_server, is_dummy
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.verify import verify_adapter, verify_model
 from ftctl.errors import FtctlError, JobError, UsageError
 from ftctl.job.load import load
 from ftctl.job.model import Deploy, Job, Model, Resources
+from ftctl.plan.dummy import served_by_dummy
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import known_runs, lookup
@@ -41,6 +43,22 @@ def target_of(text: str, overrides: tuple[str, ...]) -> Target:
 
     Raises UsageError where there is no such thing, JobError for a bad job or override.
     """
+    return _of_its_kind(_found(text, overrides))
+
+
+def _of_its_kind(target: Target) -> Target:
+    """The target served by the dummy where a dummy made it. Raises UsageError where only one of them is."""
+    engine, artifact = target.deploy.engine, target.artifact
+    if engine == "auto" and artifact.kind != "hub" and is_dummy(artifact.path):
+        engine = DUMMY
+    check_server(artifact, engine)
+    if engine != DUMMY:
+        return target
+    deploy = served_by_dummy(target.deploy)
+    return replace(target, deploy=deploy, job=replace(target.job, deploy=deploy))
+
+
+def _found(text: str, overrides: tuple[str, ...]) -> Target:
     path = Path(text).expanduser()
     overrides = tuple(key if key.startswith("deploy.") else f"deploy.{key}" for key in overrides)
     if path.is_file():

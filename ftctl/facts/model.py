@@ -72,6 +72,11 @@ class ModelFacts:
     modules: tuple[str, ...] = ()  # with weights of two dimensions; * stands for every number in a name
     retrieval: RetrievalFacts = field(default_factory=RetrievalFacts)
 
+    @property
+    def dummy(self) -> bool:
+        """Whether ftctl's dummy wrote it: nothing can be computed with it."""
+        return self.model_type == "ftctl_dummy"
+
 
 @dataclass(frozen=True)
 class DatasetFacts:
@@ -98,8 +103,8 @@ class DatasetFacts:
 class EngineFacts:
     """An engine's interpreter. `version` is None and `installed` false until it has been built."""
 
-    name: str  # llamafactory | flagembedding | vllm | lmdeploy
-    variant: str  # cpu | cuda | user
+    name: str  # llamafactory | flagembedding | vllm | lmdeploy | dummy
+    variant: str  # cpu | cuda | user; own for the dummy
     python: Path
     installed: bool
     version: str | None = None

@@ -48,14 +48,12 @@ def listed(name: str | None = None, states: Collection[str] = (), last: int | No
 def records(name: str | None = None, states: Collection[str] = (), last: int | None = None) -> list[str]:
     """What `listed` gives, each run as JSON, so that thousands need not be read and written again."""
     found, kept = Found(), list[str]()
-    for row in reversed(rows_of_all()):
-        if name is not None and row[1] != name:
+    for directory, job, _, _, seal, state, record in reversed(rows_of_all()):
+        if name is not None and job != name:
             continue
-        changed = _changed(row[0])
-        if changed is not None and changed == row[4]:
-            state, record = row[5], row[6]
-        else:
-            state, record = _look(row[0], changed, found)
+        changed = _changed(directory)
+        if changed is None or changed != seal:
+            state, record = _look(directory, changed, found)  # noqa: PLW2901 - what the row had is void
         if record and (not states or state in states):
             kept.append(record)
             if len(kept) == last:
@@ -128,7 +126,7 @@ def _look(directory: str, changed: int | None, found: Found) -> tuple[str, str]:
         found.gone.append(directory)
         return "", ""
     run = state_of(Path(directory))
-    record = json.dumps(run._asdict(), ensure_ascii=False)
+    record = json.dumps(run._asdict(), ensure_ascii=False, separators=(",", ":"))
     # What was read a moment ago may be older than what stands there now: only the same is sealed.
     if changed is not None and run.state in ENDED and changed == _changed(directory):
         found.endings.append((changed, run.state, record, directory))

@@ -77,9 +77,10 @@ def _end(
     """Record how the run ended, for whoever asks later and for the exit code of `ftctl train`."""
     run.release()
     said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
+    # How far it came stands in the record too, so that a list of runs reads no events.
+    record = {"state": state, **said, "ended": time.time(), "progress": progress(run)}
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
-    # With its progress, so that a list of runs reads no events.
-    run.write_json(EXIT, {"state": state, **said, "ended": time.time(), "progress": progress(run)})
+    run.write_json(EXIT, record)
     try:
         run.emit("run", {"state": kinds[state], **said})
     except OSError as error:

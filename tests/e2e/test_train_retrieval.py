@@ -28,7 +28,7 @@ TOPICS = [
 ]  # fmt: skip
 MODELS = {
     "encoder": ("--dropout", "0"),
-    "cross-encoder": ("--dropout", "0", "--layers", "1"),
+    "cross-encoder": ("--dropout", "0"),
     "m3": (),
     "decoder": (),
 }
@@ -37,18 +37,17 @@ SHORT = {"max_steps": 4, "batch_size": 4, "train_group_size": 4, "log_every": 1}
 INSTRUCTION = "find: "
 
 
-def row(number: int, topic: str, place: int) -> dict[str, Any]:
-    """Only the topic tells the passage that answers, and every topic is as often wrong as right."""
+def row(number: int, topic: str) -> dict[str, Any]:
+    """A passage that answers differs by its topic and by its words; an untrained model sees neither."""
     others = [other for other in TOPICS if other != topic]
-    wrong = [others[(5 * number + place + k) % len(others)] for k in range(5)]
     return {
-        "query": f"{topic} in part {number}",
-        "pos": [f"{topic} is described in part {number}"],
-        "neg": [f"{other} is described in part {number}" for other in wrong],
+        "query": f"what is said of the {topic} in part {number}",
+        "pos": [f"The {topic} is described here, in part {number}."],
+        "neg": [f"A text about the {others[(number + k) % len(others)]}, number {k}." for k in range(5)],
     }
 
 
-ROWS = [row(number, topic, place) for number in range(3) for place, topic in enumerate(TOPICS)]
+ROWS = [row(number, topic) for number in range(3) for topic in TOPICS]
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, flagembedding_python: Path) -> Iterator[Bench]:
-    """What is served at the end of the module is stopped."""
+def bench(tmp_path_factory: pytest.TempPathFactory, flagembedding_python: Path) -> Bench:
     folder = tmp_path_factory.mktemp("retrieval")
     (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in ROWS))
     makers = [
@@ -126,8 +124,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory, flagembedding_python: Path) 
     (folder / "work").mkdir()
     # Two threads that wait for each other on shared cores take several times as long as one.
     cli = Cli(folder / "home", folder / "work", {"HF_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"})
-    yield Bench(cli, folder)
-    cli("stop", "--all", timeout=120)
+    return Bench(cli, folder)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(bench: Bench) -> Iterator[None]:
+    """What a test serves is stopped after it, so that `ps` tells of one deployment at most."""
+    yield
+    bench.cli("stop", "--all", timeout=120)
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,6 @@ def test_an_embedder_on_minilm(bench: Bench, embedder: Ran) -> None:
     found = served(bench.cli, "embedder")
     assert_vectors_as_trained(found)
     assert [len(vector) for vector in found.vectors(["the river"])] == [384]
-    bench.cli("stop", "embedder", code=0)
 
 
 def test_wrong_pooling_fails_the_deployment_of_a_run(bench: Bench, embedder: Ran) -> None:
@@ -207,7 +210,6 @@ def test_m3_on_a_small_xlm_roberta(bench: Bench) -> None:
     ran = bench.train("m3", "m3", train=train, deploy=SERVER)
     assert (ran.directory / "output" / "colbert_linear.pt").is_file()
     assert_vectors_as_trained(served(bench.cli, "m3"))
-    bench.cli("stop", "m3", code=0)
 
 
 def test_an_embedder_on_a_small_qwen_from_triplets_in_a_table(bench: Bench) -> None:
@@ -228,16 +230,15 @@ def test_an_embedder_on_a_small_qwen_from_triplets_in_a_table(bench: Bench) -> N
     found = served(bench.cli, "qwen")
     assert_vectors_as_trained(found)
     assert found.data["query_prompt"] == INSTRUCTION
-    bench.cli("stop", "qwen", code=0)
 
 
 def test_a_cross_encoder_learns_which_passage_answers(bench: Bench) -> None:
     train = {
         "task": "reranker",
-        "epochs": 45,
+        "epochs": 12,
         "batch_size": 13,
         "train_group_size": 6,
-        "learning_rate": 3e-3,
+        "learning_rate": 1e-3,
         "query_max_length": 32,
         "passage_max_length": 32,
         "checkpoints": {"every": "never"},
@@ -249,14 +250,12 @@ def test_a_cross_encoder_learns_which_passage_answers(bench: Bench) -> None:
     bench.cli("stop", "cross", code=0)
     bench.cli("deploy", bench.folder / "cross-encoder", "--name", "untrained", timeout=START_TIMEOUT, code=0)
     assert served(bench.cli, "untrained").ranked_first(ROWS) < 0.5
-    bench.cli("stop", "untrained", code=0)
 
 
 def test_a_reranker_on_a_small_qwen(bench: Bench) -> None:
     ran = bench.train("scorer", "decoder", train={**SHORT, "task": "reranker"}, deploy=SERVER)
     assert len(ran.losses) == 4
     assert_scores_as_trained(served(bench.cli, "scorer"))
-    bench.cli("stop", "scorer", code=0)
 
 
 def test_a_layerwise_reranker_is_refused_before_it_trains(bench: Bench) -> None:
