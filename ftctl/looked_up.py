@@ -19,6 +19,7 @@ from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
 from ftctl.job.model import Deploy, Job, problem_at
+from ftctl.paths import leases_dir
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.dummy import for_dummies
 from ftctl.plan.model import Choice
@@ -47,15 +48,19 @@ def look_up(
     anywhere: bool = False,
     watch: Watch | None = None,
     offline: bool = False,
+    leased: tuple[int, ...] | None = None,
 ) -> Found:
     """Everything that the plan of a job rests on. Its runs are to lie in `folder`.
 
-    With `anywhere` the GPUs that the job asks for are taken to be there. Raises Missing where one is not.
+    With `anywhere` the GPUs that the job asks for are taken to be there; with `leased` there are those alone.
+    Raises Missing where one that is asked for is not.
     """
     job = for_dummies(job)
     machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
+    elif machine.gpus:
+        machine = _shared(machine, leased, environ)
     found: list[Problem] = []
     job, fetched = _fetched(_placed(job, machine), offline, environ, found)
     model = _model(job, found, asked)
@@ -64,6 +69,17 @@ def look_up(
     problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
     return Found(job, facts, fetched, problems, data.warnings)
+
+
+def _shared(
+    machine: MachineFacts, leased: tuple[int, ...] | None, environ: Mapping[str, str]
+) -> MachineFacts:
+    """The machine with what its GPUs are occupied with, or with those that were taken for the job."""
+    from ftctl.leases.look import occupied  # a machine without GPUs does without it
+
+    if leased is not None:
+        return replace(machine, leased=leased)
+    return replace(machine, occupied=occupied(machine, leases_dir(environ)))
 
 
 def _placed(job: Job, machine: MachineFacts) -> Job:

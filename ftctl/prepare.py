@@ -56,21 +56,23 @@ def prepare(
     strict: bool = False,
     watch: Watch | None = None,
     offline: bool = False,
+    leased: tuple[int, ...] | None = None,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
     With `anywhere` the GPUs that the job asks for are taken to be there, and no environment is asked for
     its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
     prepared together share what they `asked`. `watch` is told how far the reading of the data is. With
-    `offline` a Hub model is the one in the local cache. The plan carries the warnings; with `strict` they
-    are errors. Raises JobError with every problem of the job's file, its data and its model, the warnings
-    beside them; of a draft nothing is said that rests on a wrong key (`job.doubt`). Raises Missing where a
-    GPU asked for is not there.
+    `offline` a Hub model is the one in the local cache. With `leased` these GPUs were taken for it, and it
+    has no others; without, none is taken and a count means those that are free now. The plan carries the
+    warnings; with `strict` they are errors. Raises JobError with every problem of the job's file, its data
+    and its model, the warnings beside them; of a draft nothing is said that rests on a wrong key
+    (`job.doubt`). Raises Missing where a GPU asked for is not there.
     """
     given = job if isinstance(job, Draft) else Draft(job)
     look = partial(look_up, environ=environ, asked=asked or Asked(), watch=watch)
     try:
-        looked = look(given.job, runs or Path.cwd(), anywhere=anywhere, offline=offline)
+        looked = look(given.job, runs or Path.cwd(), anywhere=anywhere, offline=offline, leased=leased)
         plan, late = _planned(looked, given.doubt, anywhere=anywhere)
     except FtctlError:
         if given.problems:

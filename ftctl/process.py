@@ -87,9 +87,11 @@ def session_members(session: int) -> tuple[int, ...]:
 
 
 def start(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
 ) -> tuple[subprocess.Popen[bytes], ProcessId]:
     """Start a command in a session of its own, its whole output appended to `log`.
+
+    It inherits the open files `keep`, by their numbers, and no other.
 
     Raises FileNotFoundError or PermissionError where the program cannot be started.
     """
@@ -102,7 +104,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            close_fds=True,
+            pass_fds=tuple(keep),
         )
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
 
@@ -110,9 +112,11 @@ def start(
 _detached: list[subprocess.Popen[bytes]] = []
 
 
-def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> ProcessId:
+def start_detached(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
+) -> ProcessId:
     """`start` for a process that outlives this one: nobody here waits for it."""
-    child, process = start(argv, cwd=cwd, env=env, log=log)
+    child, process = start(argv, cwd=cwd, env=env, log=log, keep=keep)
     _detached.append(child)
     return process
 

@@ -27,6 +27,10 @@ NoInstall = Annotated[
     bool,
     typer.Option("--no-install", help="Refuse, with exit code 4, where an engine is not installed yet."),
 ]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Queue for GPUs that are not free, first come, first served."),
+]
 Offline = Annotated[
     bool,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Detach, Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict
+from ftctl.cli.options import Detach, Gpus, Json, NoInstall, Offline, Overrides, RunsDir, Strict, Wait
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +23,7 @@ def train(
     no_install: NoInstall = False,
     offline: Offline = False,
     detach: Detach = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Run a whole job: check, plan, train, verify, and serve where the job says so.
@@ -32,11 +33,16 @@ def train(
     `ftctl watch` shows it from any shell. An embedder or a reranker with held-out rows (data.eval) is
     measured through its deployment, its base model before it, and a table of both ends what is shown.
 
+    The run holds its GPUs until its engine has ended. GPUs that another run or deployment holds are refused
+    (exit code 4), or queued for with --wait.
+
     [bold]Examples[/bold]
 
     ftctl train configs/demo/ftctl-qa.yaml
 
     ftctl train job.yaml --set train.learning_rate=2e-5 --gpus 0,1
+
+    ftctl train job.yaml --gpus 2 --wait
 
     ftctl train job.yaml --json
 
@@ -52,6 +58,7 @@ def train(
         strict=strict,
         install=not no_install,
         offline=offline,
+        wait=wait,
         as_json=as_json,
         detach=detach,
     )

@@ -75,13 +75,21 @@ def _found(text: str, overrides: tuple[str, ...]) -> Target:
 
 def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     plan = plan_of(RunDir(run))
-    deploy = _overridden(plan.job.deploy or Deploy(), overrides)
+    deploy = _overridden(_unplaced(plan.job), overrides)
     artifact = _artifact_of(run, deploy)
     if artifact is None:
         raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
     name = deploy.name or plan.job.name
     job = _asked(plan.job, deploy, overrides)
     return Target(artifact, deploy, name, job, run, plan.job.model.trust_remote_code)
+
+
+def _unplaced(job: Job) -> Deploy:
+    """The job's deployment on any GPUs, as many as the run had for it, unless the job names them."""
+    deploy = job.deploy or Deploy()
+    if isinstance(deploy.gpus, tuple) and "deploy.gpus" not in job.written:
+        return replace(deploy, gpus=len(deploy.gpus))
+    return deploy
 
 
 def _from_job(job: Job) -> Target:

@@ -34,6 +34,7 @@ from ftctl.judge.base import (
 from ftctl.judge.figures import Figures, figures_of
 from ftctl.judge.model import Evaluation, Measured, difference
 from ftctl.judge.relevance import Relevance
+from ftctl.leases.hold import held_here
 from ftctl.plan.model import Plan, RetrievalPlan, ServePlan
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
@@ -160,6 +161,7 @@ def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
             run=None,  # the run's reference is of the trained model
             emit=lambda kind, data: _starting(case, data),
             trust_remote_code=case.plan.job.model.trust_remote_code,
+            lease=held_here(),
         )
         yield deployment
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
+from ftctl.leases.hold import held_here
 from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start, stop_session
 from ftctl.rendered import environment
@@ -40,7 +41,9 @@ def run_step(run: RunDir, step: Step) -> None:
     run.emit("phase", {"name": step.name, "state": "started"})
     killed, logged = killed_for_memory(), _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
-    child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
+    env, lease = environment(os.environ, step.env), held_here()
+    # The engine holds the GPUs too: should it outlive this process, they are not free.
+    child, process = start(step.argv, cwd=run.path, env=env, log=run.path / LOG, keep=lease.files)
     run.write_json("engine.json", process)
     try:
         while child.poll() is None:
