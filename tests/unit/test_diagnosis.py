@@ -51,6 +51,7 @@ CAUSED = (
 MAY_PASS = (
     ("port", "port", "another program has the port", "run the job again"),
     ("killed_process", "killed", "killed from outside (signal 9)", "where memory ran out"),
+    ("killed_worker", "killed", "killed from outside (signal 9)", "where memory ran out"),
     ("rendezvous", "rendezvous", "timed out after 5000ms while trying to connect", "firewall"),
 )
 
