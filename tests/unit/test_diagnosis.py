@@ -43,6 +43,7 @@ CAUSED = (
     ("model_without_weights", "model", "Error no file named model.safetensors", "/models/base again"),
     ("remote_code", "remote_code", "remote code is off", "model.trust_remote_code: true"),
     ("nan", "nan", "the norm of the gradients is nan at step 2", "train.learning_rate (now 1e-05)"),
+    ("dtype_half", "dtype", '"geqrf_cpu" has no version for Half', "train.precision"),
     ("dtype_bf16", "dtype", "doesn't support bf16/gpu", "train.precision: auto (now fp32)"),
     ("dtype_tf32", "dtype", "--tf32 requires Ampere", "train.precision: auto"),
 )
@@ -50,6 +51,7 @@ CAUSED = (
 MAY_PASS = (
     ("port", "port", "another program has the port", "run the job again"),
     ("killed_process", "killed", "killed from outside (signal 9)", "where memory ran out"),
+    ("killed_worker", "killed", "killed from outside (signal 9)", "where memory ran out"),
     ("rendezvous", "rendezvous", "timed out after 5000ms while trying to connect", "firewall"),
 )
 
