@@ -143,8 +143,8 @@ def table(processes: list[Watched], delays: list[float], seconds: float) -> list
     verdict = "within" if ordered[-1] <= DELAY else "OVER"
     return [
         f"One run whose engine (the stand-in) writes about {RATE} lines a second to its log and as many",
-        f"events, all of these beside it at once, over {seconds:g} s after {SETTLE:g} s to start.",
-        f"The limits: {CPU:.0%} of a core and {MEMORY / 2**20:.0f} MiB.",
+        f"events, all of these beside it at once, over {seconds:g} s after {SETTLE:g} s to start. The",
+        f"limits: {CPU:.0%} of a core and {MEMORY / 2**20:.0f} MiB.",
         "",
         "| process | of a core | peak memory | within |",
         "|---|---|---|---|",
