@@ -22,9 +22,8 @@ from ftctl.rules.table import all_names, all_rules, books
 from tests.conftest import ROOT
 from tests.plans import A100, V100, decide, facts, job, machine
 
-RULES = [(book, rule) for book in books() for rule in book.rules]
-PARSED = {book.engine: [rule for rule in book.rules if rule.proof == "parser"] for book in books()}
-every_rule = pytest.mark.parametrize(("book", "rule"), RULES, ids=[rule.name for _, rule in RULES])
+# One test for a book: one for each of its hundreds of rules would take longer to begin than to run.
+every_book = pytest.mark.parametrize("book", books(), ids=lambda book: book.engine)
 
 
 def setting(book: Book, rule: Rule, change: str) -> Setting:
@@ -62,37 +61,41 @@ def test_names_are_unique_and_made_of_words() -> None:
     assert all(re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)+", name) for name in all_names())
 
 
-@every_rule
-def test_the_examples_are_about_the_rule(book: Book, rule: Rule) -> None:
-    refused, allowed = setting(book, rule, "refused"), setting(book, rule, "allowed")
-    assert rule.broken.holds(refused)
-    if rule.place.packages is None and not rule.place.output:
-        assert not rule.broken.holds(allowed)
-    assert refused.arguments != allowed.arguments or rule.place.packages is not None
+@every_book
+def test_the_examples_are_about_the_rule(book: Book) -> None:
+    for rule in book.rules:
+        refused, allowed = setting(book, rule, "refused"), setting(book, rule, "allowed")
+        assert rule.broken.holds(refused), rule.name
+        if rule.place.packages is None and not rule.place.output:
+            assert not rule.broken.holds(allowed), rule.name
+        assert refused.arguments != allowed.arguments or rule.place.packages is not None, rule.name
 
 
-@every_rule
-def test_the_texts_name_arguments_that_the_rule_is_about(book: Book, rule: Rule) -> None:
-    said = re.findall(r"\{(\w+)\}", rule.message + rule.remedy)
-    assert set(said) <= set(rule.about)
-    assert rule.message and rule.remedy and ":" in rule.source
-    assert not rule.remedy.endswith(".") and not rule.message.endswith(".")
+@every_book
+def test_the_texts_name_arguments_that_the_rule_is_about(book: Book) -> None:
+    for rule in book.rules:
+        said = re.findall(r"\{(\w+)\}", rule.message + rule.remedy)
+        assert set(said) <= set(rule.about), rule.name
+        assert rule.message and rule.remedy and ":" in rule.source, rule.name
+        assert not rule.remedy.endswith(".") and not rule.message.endswith("."), rule.name
 
 
-@every_rule
-def test_a_rule_speaks_of_arguments_of_its_engine(book: Book, rule: Rule) -> None:
-    assert rule.command in book.bases
-    about = rule.about if rule.each is None else ()
-    assert {*about, *rule.refused, *rule.allowed} - set(book.bases[rule.command]) <= arguments(book.engine)
+@every_book
+def test_a_rule_speaks_of_arguments_of_its_engine(book: Book) -> None:
+    for rule in book.rules:
+        assert rule.command in book.bases, rule.name
+        about = rule.about if rule.each is None else ()
+        named = {*about, *rule.refused, *rule.allowed} - set(book.bases[rule.command])
+        assert named <= arguments(book.engine), rule.name
 
 
-@every_rule
-def test_the_nearest_allowed_breaks_no_rule_of_the_parser(book: Book, rule: Rule) -> None:
-    if rule.proof != "parser":
-        return
-    place = replace(rule.place, packages=None, output="", gpus=0)
-    allowed = book.setting(book.example(rule, rule.allowed), place, rule.command)
-    assert [other.name for other, _ in broken(allowed, PARSED[book.engine])] == []
+@every_book
+def test_the_nearest_allowed_breaks_no_rule_of_the_parser(book: Book) -> None:
+    parsed = [rule for rule in book.rules if rule.proof == "parser"]
+    for rule in parsed:
+        place = replace(rule.place, packages=None, output="", gpus=0)
+        allowed = book.setting(book.example(rule, rule.allowed), place, rule.command)
+        assert [other.name for other, _ in broken(allowed, parsed)] == [], rule.name
 
 
 def test_a_small_job_breaks_no_rule() -> None:
