@@ -4,6 +4,11 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
 - `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
+- `attempt` number, after (the state that the one before ended in), phase; of a training also step and, where
+  it goes on from one, checkpoint: the run is taken up again there. Steps after `step` that stand before this
+  event are superseded (`run/curve.py`)
+- `set_aside` path, to, why: a checkpoint that is not whole, or an output without one
+- `restart` again(true|false), reason, wait (seconds), used, allowed: what is done about a failure
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
   samples_per_second, memory (bytes), elapsed, remaining (seconds)

@@ -159,13 +159,15 @@ class Train:
 class Resources:
     """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible.
 
-    `processes` is how many take part on the CPU; on GPUs it is one each.
+    `processes` is how many take part on the CPU; on GPUs it is one each. `max_restarts` is how often a run
+    whose engine failed for a reason that may pass is taken up again.
     """
 
     gpus: int | str | tuple[int, ...] | None = None
     processes: int = 1
     launcher: str = "local"
     nodes: int = 1
+    max_restarts: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from pathlib import Path
 from ftctl import __version__
 from ftctl.errors import FtctlError, UsageError
 from ftctl.plan.model import Plan
+from ftctl.process import identify
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
-from ftctl.run.directory import RunDir
+from ftctl.run.directory import STARTER, RunDir
 
 PATTERN = frozenset("*?[]$")  # datasets 4.0 expands the absolute path of a data file
 ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
@@ -74,6 +76,7 @@ def _create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
         run.write_json(
             "steps.json", [Step(name, step.argv, step.env, step.scratch) for name, step in steps.items()]
         )
+        run.write_json(STARTER, identify(os.getpid()))
         run.write_json("run.json", _identity(plan, run, now))
     except OSError:
         _remove(run.path)

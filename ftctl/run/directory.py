@@ -19,6 +19,8 @@ LOG = "engine.log"
 PROGRESS = "progress.jsonl"
 STOP = "stop"
 EXIT = "exit.json"
+STARTER = "starter.json"  # who starts the node: dead before it could, it leaves nobody to wait for
+ASIDE = "set-aside"
 RESERVE = ".reserve"
 RESERVED = 64 * 1024  # bytes, given back when the disk is full so that the end can still be recorded
 
@@ -85,6 +87,42 @@ class RunDir:
         """Remove folders that are not needed any more; one that is not there is no matter."""
         for name in folders:
             shutil.rmtree(self.path / name, ignore_errors=True)
+
+    def set_aside(self, name: str, number: int) -> str:
+        """Move what is not used any more to `set-aside/`, kept for a look; returns where it is now."""
+        place = f"{ASIDE}/{Path(name).name}-{number}"
+        (self.path / ASIDE).mkdir(exist_ok=True)
+        shutil.rmtree(self.path / place, ignore_errors=True)
+        (self.path / name).rename(self.path / place)
+        return place
+
+    def end_attempt(self, record: Mapping[str, Any]) -> None:
+        """Keep how an attempt ended as `exit-N.json`; `record` is for one that left no `exit.json`."""
+        kept = f"exit-{self.attempt()}.json"
+        if (self.path / EXIT).exists():
+            (self.path / EXIT).rename(self.path / kept)
+        else:
+            self.write_json(kept, record)
+
+    def attempt(self) -> int:
+        """The number of the attempt that is on, from 1: one more than those that have ended."""
+        names = (path.stem.partition("-")[2] for path in self.path.glob("exit-*.json"))
+        return 1 + max((int(name) for name in names if name.isdigit()), default=0)
+
+    def mend(self) -> None:
+        """End a last line that a kill or a full disk cut short, so that the next one stands alone."""
+        for name in (EVENTS, PROGRESS):
+            try:
+                with open(self.path / name, "rb+") as file:
+                    if file.seek(0, 2) and (file.seek(-1, 2), file.read(1))[1] != b"\n":
+                        file.write(b"\n")
+            except FileNotFoundError:
+                continue
+
+    def remove(self, *names: str) -> None:
+        """Remove files; one that is not there is no matter."""
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
 
     def reserve(self) -> None:
         """Set aside room for the exit record."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from ftctl.process import ProcessId, alive
 from ftctl.record import from_record
-from ftctl.run.directory import EXIT, STOP, RunDir
+from ftctl.run.curve import curve
+from ftctl.run.directory import EXIT, STARTER, STOP, RunDir
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,14 @@ def state_of(path: Path) -> RunState:
 def _unfinished(run: RunDir) -> str:
     node = supervisor(run)
     if node is None:
-        return "PENDING"
+        starter = run.read_json(STARTER)
+        waits = starter is None or alive(from_record(ProcessId, starter))
+        return "PENDING" if waits else "LOST"
     if not alive(node):
         return "LOST"
     return "STOPPING" if (run.path / STOP).exists() else "RUNNING"
 
 
 def _progress(run: RunDir) -> dict[str, Any]:
-    last: dict[str, Any] = {}
-    for event in run.events():
-        if event.kind == "step":
-            last = {key: event.data.get(key) for key in ("step", "total_steps", "loss")}
-    return last
+    line = curve(run.events())
+    return {key: line[-1].data.get(key) for key in ("step", "total_steps", "loss")} if line else {}

@@ -12,16 +12,22 @@ RAISED = re.compile(r"^(?:\[rank\d+\]: ?)?[A-Za-z_][\w.]*(?:Error|Exception|Exit
 NAMED = re.compile(r"(?:Error|Exception|Killed|Segmentation fault|No space left)")
 
 
-def last_words(log: Path, most: int = 6) -> list[str]:
-    """The most telling lines at the end of `log`, at most `most`, each cut to 300 characters."""
+def last_words(log: Path, most: int = 6, since: int = 0) -> list[str]:
+    """The most telling lines at the end of `log`, at most `most`, each cut to 300 characters; what stands
+    before the byte `since` is of another command."""
+    return [line[:300] for line in telling(log_end(log, since), most)]
+
+
+def log_end(log: Path, since: int = 0) -> list[str]:
+    """The lines at the end of `log`, as many as the window holds, none from before the byte `since`."""
     try:
         with open(log, "rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - WINDOW))
+            file.seek(max(since, file.tell() - WINDOW))
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return []
-    return [line[:300] for line in telling(text.replace("\r", "\n").splitlines(), most)]
+    return text.replace("\r", "\n").splitlines()
 
 
 def telling(lines: Sequence[str], most: int) -> list[str]:

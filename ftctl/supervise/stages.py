@@ -17,7 +17,8 @@ from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
-from ftctl.supervise.lastwords import last_words
+from ftctl.supervise.lastwords import last_words, log_end
+from ftctl.supervise.restart import Failure
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
@@ -31,6 +32,14 @@ class Stopped(FtctlError):
     exit_code = 130
 
 
+class EngineFailed(FtctlError):
+    """A command of the engine failed; `failure` is what is known of it."""
+
+    def __init__(self, message: str, remedy: str, failure: Failure) -> None:
+        super().__init__(message, remedy)
+        self.failure = failure
+
+
 def run_step(run: RunDir, step: Step) -> None:
     """Run one command of the engine to its end, passing its progress on as events.
 
@@ -38,6 +47,7 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
+    logged = _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
     child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
     run.write_json("engine.json", process)
@@ -55,7 +65,7 @@ def run_step(run: RunDir, step: Step) -> None:
         raise Stopped(where)
     if child.returncode != 0:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
-        raise _failure(run, step, child.returncode, following.step)
+        raise _failure(run, step, child.returncode, following.step, logged)
     run.drop(step.scratch)
     run.emit("phase", {"name": step.name, "state": "done", "seconds": seconds})
 
@@ -97,18 +107,26 @@ class Following:
             stop_session(process, grace=GRACE)
 
 
-def _failure(run: RunDir, step: Step, code: int, at: int) -> FtctlError:
-    """The error of a failed command: which step, how it ended, its last words, where the whole log is."""
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _failure(run: RunDir, step: Step, code: int, at: int, logged: int) -> FtctlError:
+    """The error of a failed command: which step, how it ended, its last words, where the whole log is.
+
+    `logged` is how long the log was when the command was started, in bytes.
+    """
     log = run.path / LOG
     if shutil.disk_usage(run.path).free < FULL:
         return FtctlError(
             f"{step.name}: no space left on the disk of {run.path}", "free some and run the job again"
         )
+    failure = Failure(step.name, code, at, tuple(log_end(log, logged)))
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     where = f" after step {at}" if at else ""
-    words = "\n".join(f"    {line}" for line in last_words(log))
+    words = "\n".join(f"    {line}" for line in last_words(log, since=logged))
     said = f"; its last words:\n{words}" if words else ", without a word"
-    return FtctlError(f"{step.name}: the engine {how}{where}{said}", f"the whole log is {log}")
+    return EngineFailed(f"{step.name}: the engine {how}{where}{said}", f"the whole log is {log}", failure)
 
 
 def collect(run: RunDir) -> Artifact:
