@@ -4,9 +4,9 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
 - `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
-- `attempt` number, after (the state that the one before ended in), phase; of a training also step and, where
-  it goes on from one, checkpoint: the run is taken up again there. Steps after `step` that stand before this
-  event are superseded (`run/curve.py`)
+- `attempt` number, after (the state that the one before ended in), phase: the run is taken up again there; set,
+  where the job was changed; of a training also step and, where it goes on from one, checkpoint. Steps after
+  `step` that stand before this event are superseded (`run/curve.py`)
 - `set_aside` path, to, why: a checkpoint that is not whole, or an output without one
 - `restart` again(true|false), reason, wait (seconds), used, allowed: what is done about a failure
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step

@@ -43,9 +43,16 @@ def phases_of(run: RunDir, plan: Plan) -> tuple[str, ...]:
     return (*(step.name for step in steps_of(run)), "collect", *served)
 
 
-def go_on(run: RunDir, plan: Plan, ended: Mapping[str, Any], *, longer: bool = False) -> Attempt:
+def go_on(
+    run: RunDir,
+    plan: Plan,
+    ended: Mapping[str, Any],
+    *,
+    longer: bool = False,
+    changes: tuple[str, ...] = (),
+) -> Attempt:
     """Make the run ready to go on; `ended` is how the attempt before it ended, `longer` asks a training
-    that is done to go on.
+    that is done to go on, `changes` are the job's overrides since.
 
     Whoever calls this holds the run's lock. Raises FtctlError where its checkpoints cannot be gone on from.
     """
@@ -68,7 +75,7 @@ def go_on(run: RunDir, plan: Plan, ended: Mapping[str, Any], *, longer: bool = F
         run.drop([str(path) for name, path in trainer_of(plan).results(plan).items() if name == "merged"])
     run.remove(STOP)
     run.reserve()
-    _tell(run, attempt, str(ended.get("state", "")))
+    _tell(run, attempt, str(ended.get("state", "")), changes)
     return attempt
 
 
@@ -131,10 +138,12 @@ def _render(run: RunDir, plan: Plan, attempt: Attempt) -> None:
         run.write(name, content)
 
 
-def _tell(run: RunDir, attempt: Attempt, after: str) -> None:
+def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...]) -> None:
     told: dict[str, Any] = {"number": attempt.number, "after": after, "phase": attempt.phase}
     if attempt.phase in (TRAIN, "convert"):
         told["step"] = attempt.step
     if attempt.checkpoint is not None:
         told["checkpoint"] = attempt.checkpoint
+    if changes:
+        told["set"] = list(changes)
     run.emit("attempt", told)

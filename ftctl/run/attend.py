@@ -21,23 +21,25 @@ from ftctl.view.output import envelope, say
 WORD = "_attend"
 
 
-def become(run: Path, *, as_json: bool) -> NoReturn:
-    """Replace this process by one that attends the run."""
+def become(run: Path, *, as_json: bool, since: int = 0) -> NoReturn:
+    """Replace this process by one that attends the run; events before the byte `since` are not shown."""
     sys.stdout.flush()
     # A Ctrl-C meanwhile waits until `follow` can act on it: the mask lives on in the new program.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    command = [sys.executable, "-P", "-m", "ftctl", WORD, str(run), *(["--json"] if as_json else [])]
+    command = [sys.executable, "-P", "-m", "ftctl", WORD, str(run), str(since)]
+    command += ["--json"] if as_json else []
     os.execv(sys.executable, command)  # noqa: S606 - the same program, by its argument tuple
 
 
 def main(argv: list[str]) -> int:
     """Attend the run in `argv[0]` until it ends and return its exit code; `--json` may follow.
 
+    `argv[1]` is how many bytes of its events are known already.
     Raises FtctlError, with the run's exit code, where it failed.
     """
-    run, as_json = RunDir(Path(argv[0])), "--json" in argv[1:]
+    run, since, as_json = RunDir(Path(argv[0])), int(argv[1]), "--json" in argv[2:]
     with view_for(sys.stderr.isatty(), as_json) as view:
-        ending = follow(run.path, view.show, say)
+        ending = follow(run.path, view.show, say, since=since)
     name = str((run.read_json("run.json") or {}).get("name", run.path.parent.name))
     if as_json:
         return _as_json(run, name, ending)

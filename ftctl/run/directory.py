@@ -50,9 +50,11 @@ class RunDir:
         self.write(name, json.dumps(to_record(value), ensure_ascii=False, indent=2) + "\n")
 
     def link(self, name: str, target: Path) -> None:
-        """A symbolic link to a file outside."""
+        """A symbolic link to a file outside; one of that name is replaced."""
         place = self.path / name
         place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_symlink():
+            place.unlink()
         place.symlink_to(target)
 
     def read_json(self, name: str) -> Any:
@@ -133,11 +135,14 @@ class RunDir:
 
 
 class Tail:
-    """Reads what is appended to a file, whole lines only; a file that is not there yet has none."""
+    """Reads what is appended to a file, whole lines only; a file that is not there yet has none.
 
-    def __init__(self, path: Path) -> None:
+    Reading begins at the byte `since`, where a line begins.
+    """
+
+    def __init__(self, path: Path, since: int = 0) -> None:
         self._path = path
-        self._offset = 0
+        self._offset = since
         self._rest = b""
 
     def lines(self) -> list[str]:

@@ -26,9 +26,14 @@ class Ending:
     remedy: str
 
 
-def follow(path: Path, show: Callable[[Event], None], say: Callable[[str], None]) -> Ending:
-    """Show every event of a run until it ends. Ctrl-C asks it to stop, a second one ends it at once."""
-    run, tail, asked = RunDir(path), Tail(path / EVENTS), False
+def follow(
+    path: Path, show: Callable[[Event], None], say: Callable[[str], None], *, since: int = 0
+) -> Ending:
+    """Show every event of a run until it ends, those before the byte `since` left out.
+
+    Ctrl-C asks it to stop, a second one ends it at once.
+    """
+    run, tail, asked = RunDir(path), Tail(path / EVENTS, since), False
     while True:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -58,7 +63,7 @@ def _ending(run: RunDir) -> Ending | None:
             "state": "LOST",
             "exit_code": 1,
             "message": f"the run's supervisor died (see {run.path / 'node.log'})",
-            "remedy": "run the job again",
+            "remedy": f"`ftctl resume {run.path.name}` goes on from its last checkpoint",
         }
     if record is None:
         return None
