@@ -4,7 +4,7 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy
 - `phase` name(train|merge|collect|serve), state(started|done|failed), seconds
-- `attempt` number, after (the state that the one before ended in), phase: the run is taken up again there; set,
+- `attempt` number, after (the state that the one before ended in), phase: the run goes on there; set,
   where the job was changed; of a training also step and, where it goes on from one, checkpoint. Steps after
   `step` that stand before this event are superseded (`run/curve.py`)
 - `set_aside` path, to, why: a checkpoint that is not whole, or an output without one

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftctl.artifacts.safetensors import BrokenWeights, read_header
-from ftctl.artifacts.weights import read_weights
+from ftctl.artifacts.weights import INDEX, SINGLE, read_weights
 
 OUTPUT = "output"  # where every trainer writes, relative to the run directory
 NAMED = re.compile(r"checkpoint-(\d+)")
@@ -72,8 +72,10 @@ def _weights_fault(folder: Path) -> str | None:
     try:
         if (folder / "adapter_config.json").exists() or (folder / ADAPTER).exists():
             read_header(folder / ADAPTER)
-        else:
+        elif (folder / SINGLE).exists() or (folder / INDEX).exists():
             read_weights(folder)
+        else:
+            return f"it has no {SINGLE}"
     except BrokenWeights as error:
         return error.message
     return None

@@ -53,7 +53,7 @@ def _supervise(run: RunDir) -> int:
     except OSError as error:
         return _end(run, "FAILED", 1, *_disk(run, error))
     except (Stopped, Interrupted) as stopped:
-        return _end(run, "STOPPED", 130, str(stopped), f"its checkpoints are in {run.path / 'output'}")
+        return _end(run, "STOPPED", 130, str(stopped), f"`ftctl resume {run.path.name}` goes on from there")
     except FtctlError as error:
         return _end(run, "FAILED", error.exit_code, error.message, error.remedy)
     except Exception as bug:  # noqa: BLE001 - the last resort: the traceback goes to node.log

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A stand-in for LLaMA-Factory's interpreter: called as ftctl calls it, it trains nothing, in a second or two.
+"""A stand-in for LLaMA-Factory's interpreter: called as ftctl calls it, it trains nothing, in a second.
 
-It reads native/train.yaml, writes progress lines, a log and checkpoints of the kinds of files and in the order
-that transformers' Trainer writes them, slowly enough to be killed in between; it goes on from a checkpoint
-and stops when it is asked to. No test takes it for a proof that an engine works.
+It reads native/train.yaml, writes progress lines, a log and checkpoints, the files that transformers' Trainer
+writes and in its order, slowly enough to be killed in between; it goes on from a checkpoint and stops when
+it is asked to. No test takes it for a proof that an engine works.
 
 The environment says how it behaves: STANDIN_PAUSE (seconds a step), STANDIN_DIE (N: SIGKILL to itself at step
 N, once), STANDIN_RAISE (N: an exception at step N, every time), STANDIN_HEAVY (N: SIGKILL at step N, always).
@@ -21,7 +21,7 @@ import zipfile
 
 PAUSE = float(os.environ.get("STANDIN_PAUSE", "0.03"))
 STEPS_PER_EPOCH = 10
-stop_wanted = False
+WISHES = []  # the signals that asked for a stop
 
 
 def setting(name, default=None):
@@ -82,11 +82,6 @@ def strikes(name, step):
     return os.environ.get(name) == str(step)
 
 
-def wanted(number, frame):
-    global stop_wanted  # a signal has no other way to say it
-    stop_wanted = True
-
-
 def train():
     total = int(setting("max_steps") or float(setting("num_train_epochs")) * STEPS_PER_EPOCH)
     every = int(setting("save_steps", STEPS_PER_EPOCH))
@@ -96,7 +91,7 @@ def train():
         first = json.loads(pathlib.Path(place, "trainer_state.json").read_text())["global_step"]
         for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
             assert zipfile.is_zipfile(pathlib.Path(place, name)), name
-    signal.signal(signal.SIGTERM, wanted)
+    signal.signal(signal.SIGTERM, lambda number, frame: WISHES.append(number))
     emit("begin", total_steps=total, epochs=1, world_size=1, **({"resumed_from": first} if first else {}))
     for step in range(first + 1, total + 1):
         time.sleep(PAUSE)
@@ -108,7 +103,7 @@ def train():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         emit("step", step=step, total_steps=total, loss=round(5.0 / step, 4))
-        stopping = step < total and (stop_wanted or pathlib.Path("stop").exists())
+        stopping = step < total and (WISHES or pathlib.Path("stop").exists())
         if step % every == 0 or stopping:
             save_checkpoint(step)
         if stopping:
