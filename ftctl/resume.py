@@ -123,7 +123,7 @@ def _take_up(run: RunDir, plan: Plan, overrides: tuple[str, ...]) -> Attempt:
     engine = engine_of(run)
     if engine is not None:
         stop_session(engine, grace=GRACE)
-    end_server(run.path)
+    end_server(run.path, ready=True)
     check_place(plan)
     ended = run.read_json(EXIT) or lost_record(run)
     try:

@@ -49,11 +49,12 @@ def engine_of(run: RunDir) -> ProcessId | None:
     return None if record is None else from_record(ProcessId, record)
 
 
-def end_server(run: Path) -> None:
-    """End a server that the run was starting: nobody is left to see whether it answers."""
+def end_server(run: Path, *, ready: bool = False) -> None:
+    """End a server that the run was starting: nobody is left to see whether it answers. With `ready` also
+    one that answers: the run is to start it anew."""
     from ftctl.deployments import store
     from ftctl.deployments.stop import stop
 
     for entry in store.entries():
-        if entry.deployment.run == str(run) and entry.ready is None and entry.ended is None:
+        if entry.deployment.run == str(run) and entry.ended is None and (ready or entry.ready is None):
             stop(entry, now=True)

@@ -62,6 +62,11 @@ def write(path, content):
 
 def save_model(folder):
     folder.mkdir(parents=True, exist_ok=True)
+    if setting("finetuning_type") == "lora" and folder.name != "merged":
+        config = {"peft_type": "LORA", "r": 8, "base_model_name_or_path": setting("model_name_or_path")}
+        write(folder / "adapter_config.json", json.dumps(config).encode())
+        write(folder / "adapter_model.safetensors", weights())
+        return
     config = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "max_position_embeddings": 64}
     write(folder / "config.json", json.dumps(config).encode())
     write(folder / "model.safetensors", weights())
