@@ -52,7 +52,9 @@ def refusals(old: Job, new: Job, reached: int) -> tuple[Problem, ...]:
 
 def changed(old: Job, new: Job) -> tuple[str, ...]:
     """The dotted keys that differ, blocks that came or went as a whole."""
-    return tuple(key for key in _differing(to_record(old), to_record(new)) if key not in READING)
+    before, after = ({name: value for name, value in to_record(job).items() if name not in READING}
+                     for job in (old, new))  # fmt: skip
+    return tuple(_differing(before, after))
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any], above: str = "") -> Iterator[str]:

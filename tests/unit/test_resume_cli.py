@@ -1,0 +1,85 @@
+"""`ftctl resume` from outside, with a stand-in for the engine: one wins, and the rest is said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from ftctl.run.curve import curve
+from ftctl.run.directory import RunDir
+from tests.conftest import ROOT, Cli
+from tests.model_files import write_model
+
+STANDIN = ROOT / "tests" / "standin" / "llamafactory.py"
+
+
+def job(cli: Cli, **resources: int) -> Path:
+    """A job of 12 steps with a checkpoint every 5."""
+    write_model(cli.cwd / "base")
+    rows = ({"instruction": f"q{number}", "output": f"a{number}"} for number in range(20))
+    (cli.cwd / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train = {
+        "method": "full",
+        "max_steps": 12,
+        "max_length": 64,
+        "batch_size": 4,
+        "checkpoints": {"every": 5},
+        "engine_python": str(STANDIN),
+    }
+    whole = {"name": "standin", "model": "./base", "data": {"train": "rows.jsonl"}, "train": train}
+    path = cli.cwd / "job.yaml"
+    path.write_text(json.dumps({**whole, "resources": {"gpus": 0, **resources}}))
+    return path
+
+
+def the_run(cli: Cli) -> RunDir:
+    (found,) = cli.cwd.glob("runs/standin/*")
+    return RunDir(found)
+
+
+def steps(run: RunDir) -> list[int]:
+    return [event.data["step"] for event in curve(run.events())]
+
+
+def test_of_two_resumes_at_once_one_wins(ftctl: Cli) -> None:
+    env = {"STANDIN_PAUSE": "0.02", "STANDIN_DIE": "8"}
+    ftctl("train", job(ftctl), env=env, code=1)
+    run = the_run(ftctl)
+    (ftctl.cwd / "rows.jsonl").rename(ftctl.cwd / "away")
+    assert "rows.jsonl" in ftctl("resume", run.path.name, code=2).err
+    (ftctl.cwd / "away").rename(ftctl.cwd / "rows.jsonl")
+    both = [
+        subprocess.Popen(
+            ftctl.argv("resume", run.path.name, "--set", "train.max_steps=40"),
+            env={**ftctl.environment, "STANDIN_PAUSE": "0.05"},
+            cwd=ftctl.cwd,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in both]
+    codes = [process.returncode for process in both]
+    assert sorted(codes) == [0, 2], said
+    assert "in the hands of another" in said[codes.index(2)] or "is RUNNING" in said[codes.index(2)]
+    assert steps(run) == list(range(1, 41))
+    assert run.attempt() == 2
+    assert run.read_json("run.json")["overrides"] == ["train.max_steps=40"]
+    assert "nothing to do" in ftctl("resume", run.path.name, code=0).out
+
+
+def test_an_engine_that_was_killed_is_started_again(ftctl: Cli) -> None:
+    ftctl("train", job(ftctl, max_restarts=1), env={"STANDIN_PAUSE": "0.02", "STANDIN_DIE": "8"}, code=0)
+    run = the_run(ftctl)
+    (decision,) = [event.data for event in run.events() if event.kind == "restart"]
+    assert (decision["again"], decision["used"], decision["allowed"]) == (True, 0, 1)
+    assert steps(run) == list(range(1, 13))
+    assert run.read_json("exit-1.json")["state"] == "FAILED"
+    assert run.read_json("exit.json")["state"] == "SUCCEEDED"
+
+
+def test_an_error_of_the_engines_own_is_not_tried_again(ftctl: Cli) -> None:
+    ftctl("train", job(ftctl, max_restarts=3), env={"STANDIN_PAUSE": "0.01", "STANDIN_RAISE": "2"}, code=1)
+    decisions = [event.data["again"] for event in the_run(ftctl).events() if event.kind == "restart"]
+    assert decisions == [False]
