@@ -71,6 +71,8 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan
+	$(BIN)/python -m bench.runs_many
+	$(BIN)/python -m bench.watch
 
 docs: $(READY) ## write docs/commands.md again from --help
 	$(BIN)/python -m tests.docs.commands > docs/commands.md.new && mv docs/commands.md.new docs/commands.md

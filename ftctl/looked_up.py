@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 
 from ftctl.data.of_job import look_at_data
@@ -17,8 +18,10 @@ from ftctl.facts.hub_cache import revision_fault, snapshot
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.job.model import Job, problem_at
+from ftctl.job.model import Deploy, Job, problem_at
+from ftctl.paths import leases_dir
 from ftctl.plan.devices import choose_devices
+from ftctl.plan.dummy import for_dummies
 from ftctl.plan.model import Choice
 
 
@@ -45,14 +48,19 @@ def look_up(
     anywhere: bool = False,
     watch: Watch | None = None,
     offline: bool = False,
+    leased: tuple[int, ...] | None = None,
 ) -> Found:
     """Everything that the plan of a job rests on. Its runs are to lie in `folder`.
 
-    With `anywhere` the GPUs that the job asks for are taken to be there. Raises Missing where one is not.
+    With `anywhere` the GPUs that the job asks for are taken to be there; with `leased` there are those alone.
+    Raises Missing where one that is asked for is not.
     """
+    job = for_dummies(job)
     machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
+    elif machine.gpus:
+        machine = _shared(machine, leased, environ)
     found: list[Problem] = []
     job, fetched = _fetched(_placed(job, machine), offline, environ, found)
     model = _model(job, found, asked)
@@ -61,6 +69,17 @@ def look_up(
     problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
     return Found(job, facts, fetched, problems, data.warnings)
+
+
+def _shared(
+    machine: MachineFacts, leased: tuple[int, ...] | None, environ: Mapping[str, str]
+) -> MachineFacts:
+    """The machine with what its GPUs are occupied with, or with those that were taken for the job."""
+    from ftctl.leases.look import occupied  # a machine without GPUs does without it
+
+    if leased is not None:
+        return replace(machine, leased=leased)
+    return replace(machine, occupied=occupied(machine, leases_dir(environ)))
 
 
 def _placed(job: Job, machine: MachineFacts) -> Job:
@@ -78,7 +97,10 @@ def _fetched(
 ) -> tuple[Job, tuple[Choice, ...]]:
     """The job with a Hub model's folder in the local cache, where the network is not to be used."""
     model = job.model
-    if model.revision is not None and (fault := revision_fault(model.revision)):
+    if model.revision is not None and model.local:
+        what = f"{model.path} is a folder, and a folder has no revisions: it would be taken as it is"
+        found.append(problem_at(job, "model.revision", what, "remove it, or name the model's id on the Hub"))
+    elif model.revision is not None and (fault := revision_fault(model.revision)):
         found.append(problem_at(job, "model.revision", *fault))
     elif offline and not model.local:
         try:
@@ -134,13 +156,22 @@ def _engines(
     if job.train is not None:
         trainer = located(job.train.trainer, "train", job.resources.gpus, job.train.engine_python)
     if job.deploy is not None:
-        server = located("vllm", "deploy", job.deploy.gpus, job.deploy.engine_python)
+        server = located(serving(job.deploy), "deploy", job.deploy.gpus, job.deploy.engine_python)
     return trainer, server
 
 
+def serving(deploy: Deploy) -> str:
+    """The engine whose environment serves."""
+    return deploy.engine if deploy.engine == "dummy" else "vllm"
+
+
 def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
-    """The machine with every GPU that the job names, of no particular kind."""
+    """The machine with every GPU that the job names or shares its model over, of no particular kind."""
     wanted = 0
+    if job.deploy is not None and job.deploy.gpus is None:
+        shares = (job.deploy.tensor_parallel, job.deploy.pipeline_parallel, job.deploy.data_parallel)
+        ranks = prod(share or 1 for share in shares)
+        wanted = ranks if ranks > 1 else 0
     for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
         if isinstance(asked, int):
             wanted = max(wanted, asked)

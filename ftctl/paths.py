@@ -42,6 +42,14 @@ def deployments_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return state_dir(environ) / "deployments"
 
 
+def leases_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """GPU leases: `$FTCTL_LEASES`, else one folder for all users of the machine.
+
+    It is the same whatever FTCTL_HOME or TMPDIR say, for the GPUs are the same.
+    """
+    return Path(environ.get("FTCTL_LEASES") or "/var/tmp/ftctl-leases").absolute()  # noqa: S108 - shared
+
+
 def bundled(folder: str) -> Path:
     """`schemas` or `configs`: beside the package in a checkout, inside it in an installed wheel."""
     inside = PACKAGE / "_bundled" / folder

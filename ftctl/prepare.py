@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     from ftctl.rules.check import Report
 
 
-def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None) -> Draft:
+def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None, origin: Path | None = None) -> Draft:
     """The job in `file` as the command line asks for it. `gpus` is `--gpus`: a count, indices, or all.
+
+    Where `file` is a run's copy of a job, `origin` is the file that was submitted.
 
     What is wrong in the file is told by `prepare`, together with everything else. Raises JobError where
     there is no job to read, UsageError where `--gpus` and the job's own GPUs disagree.
     """
-    return draft(file, overrides, gpus=gpus)
+    return draft(file, overrides, gpus=gpus, origin=origin)
 
 
 def prepare(
@@ -54,21 +56,23 @@ def prepare(
     strict: bool = False,
     watch: Watch | None = None,
     offline: bool = False,
+    leased: tuple[int, ...] | None = None,
 ) -> Plan:
     """Everything that `train` would do with this job, decided.
 
     With `anywhere` the GPUs that the job asks for are taken to be there, and no environment is asked for
     its packages, so that a job file can be checked on a machine that will not run it. Jobs that are
     prepared together share what they `asked`. `watch` is told how far the reading of the data is. With
-    `offline` a Hub model is the one in the local cache. The plan carries the warnings; with `strict` they
-    are errors. Raises JobError with every problem of the job's file, its data and its model, the warnings
-    beside them; of a draft nothing is said that rests on a wrong key (`job.doubt`). Raises Missing where a
-    GPU asked for is not there.
+    `offline` a Hub model is the one in the local cache. With `leased` these GPUs were taken for it, and it
+    has no others; without, none is taken and a count means those that are free now. The plan carries the
+    warnings; with `strict` they are errors. Raises JobError with every problem of the job's file, its data
+    and its model, the warnings beside them; of a draft nothing is said that rests on a wrong key
+    (`job.doubt`). Raises Missing where a GPU asked for is not there.
     """
     given = job if isinstance(job, Draft) else Draft(job)
     look = partial(look_up, environ=environ, asked=asked or Asked(), watch=watch)
     try:
-        looked = look(given.job, runs or Path.cwd(), anywhere=anywhere, offline=offline)
+        looked = look(given.job, runs or Path.cwd(), anywhere=anywhere, offline=offline, leased=leased)
         plan, late = _planned(looked, given.doubt, anywhere=anywhere)
     except FtctlError:
         if given.problems:
@@ -133,6 +137,8 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
     try:
         if not anywhere and deploy.engine != "auto":
             server(deploy.engine)  # one that is checked and not started yet
+        if job.train is None:
+            _dummies_apart(plan, deploy)
         serve, choices = plan_serve(
             deploy,
             name=deploy.name or job.name,
@@ -155,6 +161,15 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
         found.append(problem_at(job, "deploy", error.message, error.remedy))
         return plan
     return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
+
+
+def _dummies_apart(plan: Plan, deploy: Deploy) -> None:
+    """Raises UsageError where a model that is served as it is and its server are not both dummies."""
+    from ftctl.artifacts.dummy import check_server
+    from ftctl.artifacts.model import Artifact
+
+    model = plan.facts.model
+    check_server(Artifact("model" if model.local else "hub", Path(model.path)), deploy.engine)
 
 
 def rendered(plan: Plan) -> dict[str, Rendered]:

@@ -61,6 +61,20 @@ def alive(process: ProcessId) -> bool:
     return identify(process.pid) == process
 
 
+def find_command(*last: str) -> ProcessId | None:
+    """A living process whose command line ends with these words; None if there is none."""
+    tail = tuple(word.encode() for word in last)
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if tuple(words[-len(tail) - 1 : -1]) == tail:
+                return identify(int(entry))
+    return None
+
+
 def session_members(session: int) -> tuple[int, ...]:
     """The pids of the living processes of a session (the pid of its leader is its id)."""
     members = []
@@ -73,9 +87,11 @@ def session_members(session: int) -> tuple[int, ...]:
 
 
 def start(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
 ) -> tuple[subprocess.Popen[bytes], ProcessId]:
     """Start a command in a session of its own, its whole output appended to `log`.
+
+    It inherits the open files `keep`, by their numbers, and no other.
 
     Raises FileNotFoundError or PermissionError where the program cannot be started.
     """
@@ -88,7 +104,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            close_fds=True,
+            pass_fds=tuple(keep),
         )
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
 
@@ -96,9 +112,11 @@ def start(
 _detached: list[subprocess.Popen[bytes]] = []
 
 
-def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> ProcessId:
+def start_detached(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
+) -> ProcessId:
     """`start` for a process that outlives this one: nobody here waits for it."""
-    child, process = start(argv, cwd=cwd, env=env, log=log)
+    child, process = start(argv, cwd=cwd, env=env, log=log, keep=keep)
     _detached.append(child)
     return process
 
@@ -144,7 +162,7 @@ def run(
 
 def signal_session(leader: ProcessId, number: int) -> None:
     """Send a signal to every process of the session that `leader` began, whoever of them still lives."""
-    for pid in _own_session(leader):
+    for pid in own_session(leader):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -158,19 +176,19 @@ def stop_session(leader: ProcessId, *, grace: float) -> bool:
     """
     signal_session(leader, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while _own_session(leader):
+    while own_session(leader):
         if time.monotonic() >= deadline:
             break
         time.sleep(0.05)
     else:
         return True
-    while _own_session(leader):
+    while own_session(leader):
         signal_session(leader, signal.SIGKILL)
         time.sleep(0.05)
     return False
 
 
-def _own_session(leader: ProcessId) -> tuple[int, ...]:
+def own_session(leader: ProcessId) -> tuple[int, ...]:
     """The members of a session, none if its id was given to another process since."""
     if leader.boot != boot_id():
         return ()

@@ -11,17 +11,19 @@ from ftctl.errors import FtctlError, JobError, Missing, UsageError
 from ftctl.facts.model import DatasetFacts
 from ftctl.job.load import draft
 from ftctl.launchers import launcher
+from ftctl.leases.hold import Lease
+from ftctl.leases.of_job import devices_of, lease_again
 from ftctl.plan.model import Plan
 from ftctl.plan.resuming import LONGER, changed, refusals
 from ftctl.prepare import prepare, rendered
 from ftctl.process import identify, stop_session
-from ftctl.registry import add_run
 from ftctl.run.attempts import TRAIN, Attempt, go_on, lost_record, phases_of
 from ftctl.run.attend import become
 from ftctl.run.create import write_steps
 from ftctl.run.curve import first_open
-from ftctl.run.directory import EVENTS, EXIT, STARTER, RunDir
+from ftctl.run.directory import CREATOR, EVENTS, EXIT, RunDir
 from ftctl.run.find import lookup
+from ftctl.run.index import enter
 from ftctl.run.lock import held
 from ftctl.run.records import plan_of
 from ftctl.run.state import RunState, state_of
@@ -35,10 +37,18 @@ OVER = ("STOPPED", "FAILED", "LOST")
 
 
 def resume_run(
-    name: str, overrides: tuple[str, ...], *, strict: bool, install: bool, detach: bool, as_json: bool
+    name: str,
+    overrides: tuple[str, ...],
+    *,
+    strict: bool,
+    install: bool,
+    detach: bool,
+    wait: bool = False,
+    as_json: bool,
 ) -> NoReturn:
     """Let the run that `name` means go on; the process ends with the run's exit code.
 
+    It takes the run's own GPUs again; with `wait` it queues for those that are held, else Missing is raised.
     Raises UsageError where it is running or cannot go on, JobError for an override that it cannot go on with.
     """
     path = lookup(name)
@@ -52,9 +62,9 @@ def resume_run(
         _check_over(state)
         plan = _with_overrides(run, plan_of(run), overrides, state, strict=strict, install=install)
         shown = (path / EVENTS).stat().st_size if (path / EVENTS).exists() else 0
-        attempt = _take_up(run, plan, overrides)
-        launcher(plan.job.resources.launcher).submit(path)
-    add_run(path, state.name, state.id, state.created)
+        attempt, lease = _take_up(run, plan, overrides, wait=wait)
+        launcher(plan.job.resources.launcher).submit(path, lease)
+    enter(path, state.name, state.created)
     say(f"run {state.name} {state.id} goes on in {path}: {where(attempt)}")
     if detach:
         emit("resume", {"run": str(path), "id": state.id, "name": state.name}, as_json=as_json, text=state.id)
@@ -96,9 +106,10 @@ def _with_overrides(
     Raises JobError for what cannot change.
     """
     if overrides:
+        own = devices_of(plan) or None
         offline = any(choice.key == "model" for choice in plan.choices)
         asked = draft(plan.job.file, (*plan.job.overrides, *overrides), text=plan.job.source)
-        new = prepare(asked, runs=run.path.parent, strict=strict, offline=offline)
+        new = prepare(asked, runs=run.path.parent, strict=strict, offline=offline, leased=own)
         refused = refusals(plan.job, new.job, state.step or 0)
         if refused:
             raise JobError(refused)
@@ -113,8 +124,8 @@ def _with_overrides(
     return ensure_all(plan, install=install)
 
 
-def _take_up(run: RunDir, plan: Plan, overrides: tuple[str, ...]) -> Attempt:
-    """Make the run ready to go on; nothing of its earlier attempts runs any more then."""
+def _take_up(run: RunDir, plan: Plan, overrides: tuple[str, ...], *, wait: bool) -> tuple[Attempt, Lease]:
+    """Make the run ready to go on, with the lease of its GPUs; nothing of its earlier attempts runs then."""
     longer = bool(LONGER & {*changed(plan_of(run).job, plan.job)})
     order = phases_of(run, plan)
     if longer or order.index(first_open(run.events(), order)) <= order.index(TRAIN):
@@ -125,15 +136,16 @@ def _take_up(run: RunDir, plan: Plan, overrides: tuple[str, ...]) -> Attempt:
         stop_session(engine, grace=GRACE)
     end_server(run.path, ready=True)
     check_place(plan)
+    lease = lease_again(plan, wait=wait, say=say)  # what ran of the run until now held them
     ended = run.read_json(EXIT) or lost_record(run)
     try:
-        run.write_json(STARTER, identify(os.getpid()))
+        run.write_json(CREATOR, identify(os.getpid()))
         run.remove("node.json")
         run.write_json("plan.json", plan)
         write_steps(run, rendered(plan))
         if overrides:
             run.write_json("run.json", {**run.read_json("run.json"), "overrides": plan.job.overrides})
-        return go_on(run, plan, ended, longer=longer, changes=overrides)
+        return go_on(run, plan, ended, longer=longer, changes=overrides), lease
     except OSError as error:
         what = f"cannot write {error.filename or run.path}: {error.strerror}"
         raise FtctlError(what, "see to it, then resume again") from error

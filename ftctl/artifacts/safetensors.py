@@ -17,6 +17,8 @@ from typing import Any
 from ftctl.errors import FtctlError
 
 MAX_HEADER = 100_000_000  # bytes; the format's own bound
+LFS = b"version "  # how the small file begins that a clone without Git LFS has in place of a large one
+PULL = "run `git lfs pull` in the model's folder"
 
 
 class BrokenWeights(FtctlError):
@@ -46,6 +48,8 @@ def read_header(path: Path) -> Mapping[str, Tensor]:
         head = file.read(8)
         if len(head) < 8:
             raise BrokenWeights(f"{path}: cut short, {size} bytes are no safetensors file")
+        if head == LFS:
+            raise BrokenWeights(f"{path}: a Git LFS pointer stands in place of the file", PULL)
         (length,) = struct.unpack("<Q", head)
         if length > MAX_HEADER:
             raise BrokenWeights(f"{path}: not a safetensors file, its header would have {length} bytes")

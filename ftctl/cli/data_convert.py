@@ -52,12 +52,15 @@ def convert(
     ftctl data convert triplets.parquet --to train.jsonl --eval 0.2 --eval-to eval.jsonl
     """
     import json
+    import time
 
     from ftctl.data import conversion as told
     from ftctl.data.asked import dataset_of
     from ftctl.data.convert import How, Source
     from ftctl.data.convert import convert as write
     from ftctl.errors import UsageError
+    from ftctl.events import Event
+    from ftctl.run.directory import PROGRESS
     from ftctl.view.output import emit
     from ftctl.view.scanning import Scanning
 
@@ -72,7 +75,10 @@ def convert(
         how = How(held_out, seed, negatives, prompts=True)
     with Scanning() as watch:
         written = write(sources, how, watch)
-    record = told.record(sources, how, written)
+    record, lines = told.record(sources, how, written), told.lines(sources, how, written)
     if conversion is not None:
         Path("data/converted.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    emit("data convert", record, as_json=as_json, text=told.lines(sources, how, written))
+        with Path(PROGRESS).open("a", encoding="utf-8") as progress:
+            events = [Event("data", time.time(), {"message": line.strip()}) for line in lines.splitlines()]
+            progress.writelines(f"{event.line()}\n" for event in events)
+    emit("data convert", record, as_json=as_json, text=lines)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ftctl.cli.options import Json, NoInstall
+from ftctl.cli.options import Json, NoInstall, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ def deploy(
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
     ] = None,
     no_install: NoInstall = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Serve a trained model: an OpenAI-compatible server on this machine, with a key.
@@ -56,8 +57,9 @@ def deploy(
     ftctl deploy job.yaml --json
     """
     import os
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
+    from ftctl.deployments import store
     from ftctl.deployments.checks import check_deploy, chosen_port
     from ftctl.deployments.start import start
     from ftctl.deployments.target import target_of
@@ -75,7 +77,9 @@ def deploy(
     )
     found = replace(found, deploy=block, name=name or found.name)
     check_deploy(block, found.name, os.environ)
-    deployment = start(**_facts(found, install=not no_install), emit=_silent if as_json else _tell)
+    facts = _facts(found, install=not no_install, wait=wait)
+    deployment = start(**facts, emit=_silent if as_json else _tell)
+    facts["lease"].hand_over(f"deployment {deployment.name}", deployment.process.pid)
     data = {
         "name": deployment.name,
         "url": deployment.url,
@@ -84,49 +88,48 @@ def deploy(
         "key_file": f"{deployment.folder}/key",
         "log": f"{deployment.folder}/server.log",
         "pid": deployment.process.pid,
-        "kind": deployment.kind,
-        "query_prompt": deployment.query_prompt,
-        "query_suffix": deployment.query_suffix,
-        "passage_prompt": deployment.passage_prompt,
-        "parity": None if deployment.parity is None else asdict(deployment.parity),
+        **store.how_asked(deployment),
     }
-    from ftctl.deployments.store import describe
-
-    emit("deploy", data, as_json=as_json, text="" if as_json else describe(deployment.name))
+    emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
 
 
-def _facts(found: Target, *, install: bool) -> dict[str, Any]:
-    """What start() needs besides the way to report: the engine made sure of, machine and model looked up.
+def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
+    """What start() needs besides the way to report: the engine made sure of, its GPUs taken, all looked up.
 
-    Raises JobError where the server's rules are broken.
+    Raises JobError where the server's rules are broken, Missing where its GPUs are not free.
     """
     import os
+    from dataclasses import replace
 
     from ftctl.engines.install import ensure
     from ftctl.engines.locate import locate
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
-    from ftctl.looked_up import variant
+    from ftctl.leases.of_job import lease_to_serve
+    from ftctl.looked_up import serving, variant
     from ftctl.servers import server
     from ftctl.view.output import say
 
     deploy, artifact = found.deploy, found.artifact
     server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
-    engine = locate("vllm", variant(deploy.gpus, machine), python=deploy.engine_python, environ=os.environ)
+    chosen = variant(deploy.gpus, machine)
+    engine = locate(serving(deploy), chosen, python=deploy.engine_python, environ=os.environ)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
     _check_rules(found, machine, model, engine)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
+    lease = lease_to_serve(deploy, found.name, machine, engine.variant, wait=wait, say=say)
     return {
         "artifact": artifact,
         "deploy": deploy,
         "name": found.name,
         "engine": engine,
-        "machine": machine,
+        "machine": replace(machine, leased=lease.gpus) if lease.gpus else machine,
+        "lease": lease,
         "model_facts": model,
         "run": found.run,
         "trust_remote_code": found.trust_remote_code,

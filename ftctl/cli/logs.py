@@ -53,7 +53,7 @@ def _find(name: str) -> tuple[Path, Callable[[], bool]]:
     from ftctl.errors import UsageError
     from ftctl.process import alive
     from ftctl.run.find import lookup
-    from ftctl.run.state import state_of
+    from ftctl.run.state import LIVE, standing
 
     entry = store.find(name) if store.NAME.fullmatch(name) else None
     if entry is not None:
@@ -67,4 +67,4 @@ def _find(name: str) -> tuple[Path, Callable[[], bool]]:
     log = run / "engine.log"
     if not log.is_file():
         raise UsageError(f"the run {run.name} has no log yet", "try again in a moment")
-    return log, lambda: state_of(run).state in ("PENDING", "RUNNING", "STOPPING")
+    return log, lambda: standing(run) in LIVE

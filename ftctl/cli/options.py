@@ -27,9 +27,21 @@ NoInstall = Annotated[
     bool,
     typer.Option("--no-install", help="Refuse, with exit code 4, where an engine is not installed yet."),
 ]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Queue for GPUs that are not free, first come, first served."),
+]
 Offline = Annotated[
     bool,
     typer.Option(
         "--offline", help="A Hub model is the one in the local cache; refused where it is not there."
     ),
+]
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", "-d", help="Return as soon as the run is launched, and say how to watch it."),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option("--state", metavar="STATE", help="Only runs in this state; repeatable."),
 ]

@@ -10,6 +10,7 @@ from ftctl.cli.options import Json
 
 if TYPE_CHECKING:
     from ftctl.deployments.store import Entry
+    from ftctl.run.state import RunState
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +21,10 @@ def ps(
     every: Annotated[bool, typer.Option("--all", "-a", help="Show stopped deployments too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the deployments on this machine and the state each is truly in.
+    """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
-    A state is one of: starting, running, unhealthy (its process lives and does not answer), dead (it ended
-    without being asked to), stopped.
+    A deployment is one of: starting, running, unhealthy (its process lives and does not answer), dead (it
+    ended without being asked to), stopped. A run is PENDING, RUNNING or STOPPING; ftctl runs lists them all.
 
     [bold]Examples[/bold]
 
@@ -32,26 +33,43 @@ def ps(
     ftctl ps --all --json
     """
     from ftctl.deployments import store
-    from ftctl.view.output import emit, table
+    from ftctl.run.index import live
+    from ftctl.view.output import emit
 
     listed = [(entry, store.state(entry)) for entry in store.entries()]
     rows = [_row(entry, state) for entry, state in listed if every or state != "stopped"]
-    if as_json:
-        emit("ps", {"deployments": rows}, as_json=True, text="")
-    elif rows:
-        shown = [[_cell(row[column]) for column in COLUMNS] for row in rows]
-        emit("ps", {}, as_json=False, text=table(COLUMNS, shown))
-    else:
-        emit("ps", {}, as_json=False, text="nothing is deployed: ftctl deploy starts a server")
+    runs = live()
+    data = {"deployments": rows, "runs": [run._asdict() for run in runs]}
+    if as_json or not (rows or runs):
+        emit("ps", data, as_json=as_json, text="nothing is deployed: ftctl deploy starts a server")
+        return
+    if rows:
+        _show_deployments(rows)
+    if runs:
+        _show_runs(runs, after=bool(rows))
+
+
+def _show_deployments(rows: list[dict[str, Any]]) -> None:
+    from ftctl.view.output import emit, table
+
+    shown = [[_cell(row[column]) for column in COLUMNS] for row in rows]
+    emit("ps", {}, as_json=False, text=table(COLUMNS, shown))
+
+
+def _show_runs(runs: list[RunState], *, after: bool) -> None:
+    import time
+
+    from ftctl.view.output import emit
+    from ftctl.view.run_list import run_list
+
+    emit("ps", {}, as_json=False, text="\n" * after + run_list(runs, time.time()))
 
 
 COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from ftctl.deployments.store import LIVE, uptime
+    from ftctl.deployments.store import LIVE, how_asked, uptime
 
     deployment = entry.deployment
     return {
@@ -65,11 +83,7 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
         "artifact": deployment.artifact,
         "run": deployment.run,
         "folder": deployment.folder,
-        "kind": deployment.kind,
-        "query_prompt": deployment.query_prompt,
-        "query_suffix": deployment.query_suffix,
-        "passage_prompt": deployment.passage_prompt,
-        "parity": None if deployment.parity is None else asdict(deployment.parity),
+        **how_asked(deployment),
     }
 
 

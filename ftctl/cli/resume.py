@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ftctl.cli.options import Json, NoInstall, Overrides, Strict
+from ftctl.cli.options import Detach, Json, NoInstall, Overrides, Strict, Wait
 
 
 def register(app: typer.Typer) -> None:
@@ -20,14 +20,16 @@ def resume(
     overrides: Overrides = None,
     strict: Strict = False,
     no_install: NoInstall = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Return once it is started.")] = False,
+    detach: Detach = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a run that was stopped, failed or was lost, from its last whole checkpoint.
 
     The run keeps its directory, its id and its loss curve. A checkpoint that is not whole is set aside. A
     run whose training is done goes on with what failed after it. What cannot change while a run goes on
-    (model, data, seed, batch size and the like) is refused.
+    (model, data, seed, batch size and the like) is refused. It takes the run's own GPUs again: where they are
+    held it is refused (exit code 4), or queues for them with --wait.
 
     [bold]Examples[/bold]
 
@@ -45,5 +47,6 @@ def resume(
         strict=strict,
         install=not no_install,
         detach=detach,
+        wait=wait,
         as_json=as_json,
     )

@@ -19,7 +19,8 @@ MaybeName = Annotated[
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Every key of the job file and of the engines, explained.")
-    group.command("show")(show)
+    # A key may be written as the flag that it is: `ftctl schema show vllm --max-model-len`.
+    group.command("show", context_settings={"ignore_unknown_options": True})(show)
     group.command("path")(path)
     group.command("sync")(sync)
     app.add_typer(group, name="schema")
@@ -38,7 +39,9 @@ def show(
 
     ftctl schema show llamafactory neftune_noise_alpha
 
-    ftctl schema show job train.learning_rate
+    ftctl schema show vllm --max-model-len
+
+    ftctl schema show train.learning_rate
     """
     import json
 
@@ -46,6 +49,7 @@ def show(
     from ftctl.engine_schema.files import JOB, schema_path
     from ftctl.engine_schema.table import DESCRIBED
     from ftctl.job.load import job_schema
+    from ftctl.job.suggest import nearest
     from ftctl.view.output import emit, table
 
     if engine is None:
@@ -55,6 +59,8 @@ def show(
         data = {"schemas": [{"name": name, "title": title, "kind": kind} for name, title, kind in listed]}
         emit("schema show", data, as_json=as_json, text=table(("name", "of", "for"), listed))
         return
+    if key is None and engine not in (JOB, *DESCRIBED) and not nearest(engine, (JOB, *DESCRIBED)):
+        engine, key = JOB, engine  # a key of the job, by itself
     schema = job_schema() if engine == JOB else json.loads(schema_path(engine).read_bytes())
     keys = words.job_keys(schema) if engine == JOB else schema["properties"]
     if key is None:
@@ -63,7 +69,10 @@ def show(
         text = table(("key", "takes", "default", "meaning"), rows)
         emit("schema show", {"schema": engine, "keys": keys}, as_json=as_json, text=text)
         return
-    name, found = words.find_key(schema, key) if engine == JOB else words.find_argument(schema, key)
+    if engine == JOB:
+        name, found = words.find_key(schema, key)
+    else:
+        name, found = words.find_argument(engine, schema, job_schema(), key)
     emit("schema show", {"schema": engine, "key": name, **found}, as_json=as_json,
          text=words.explained(name, found))  # fmt: skip
 

@@ -73,15 +73,16 @@ def _files(paths: Iterable[Path]) -> tuple[list[Path], int]:
     from ftctl.job.files import is_dir
     from ftctl.job.find import job_files
 
-    files: dict[Path, None] = {}
+    files: dict[Path, Path] = {}
     skipped = 0
     for path in paths:
         found, others = job_files(path) if is_dir(path) else ([path], 0)
         if not found:
             raise UsageError(f"{path}: there is no job file in this folder", "name a file, or another folder")
-        files |= dict.fromkeys(found)
+        for file in found:
+            files.setdefault(file.absolute(), file)
         skipped += others
-    return list(files), skipped
+    return list(files.values()), skipped
 
 
 def _checked(file: Path, overrides: tuple[str, ...], ask: dict[str, Any]) -> Checked:

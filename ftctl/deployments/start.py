@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl import process, registry
+from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
@@ -28,6 +29,7 @@ from ftctl.errors import Interrupted, Missing
 from ftctl.events import Event
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
 from ftctl.rendered import Rendered, environment
@@ -47,13 +49,16 @@ def start(
     run: Path | None,
     emit: Emit,
     trust_remote_code: bool = False,
+    lease: Lease = NOTHING,
 ) -> Deployment:
-    """Serve `artifact` under `name` and return once it answers.
+    """Serve `artifact` under `name` and return once it answers. The server holds the lease of its
+    GPUs too, whether or not this process goes on holding it.
 
     `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
+    check_server(artifact, engine.name)
     plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
@@ -88,6 +93,7 @@ def start(
                 made_by,
                 **_use(plan),
             ),
+            lease,
         )
     registry.add_deployment(name, entry.folder, entry.deployment.created)
     with _ended_unless_ready(entry, child):
@@ -209,7 +215,11 @@ def _fresh_folder(name: str) -> Path:
 
 
 def _launch(
-    rendered: Rendered, folder: Path, key: str, describe: Callable[[Path, process.ProcessId], Deployment]
+    rendered: Rendered,
+    folder: Path,
+    key: str,
+    describe: Callable[[Path, process.ProcessId], Deployment],
+    lease: Lease,
 ) -> tuple[subprocess.Popen[bytes], Entry]:
     """Start the server and record it; a server that cannot be recorded is ended."""
     store.write_key(folder, key)
@@ -220,7 +230,9 @@ def _launch(
     keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}
     env = environment(os.environ, {**rendered.env, **keys})
     try:
-        child, leader = process.start(rendered.argv, cwd=folder, env=env, log=folder / store.LOG)
+        child, leader = process.start(
+            rendered.argv, cwd=folder, env=env, log=folder / store.LOG, keep=lease.files
+        )
     except OSError as error:
         raise Missing(
             f"{rendered.argv[0]} cannot be started: {error.strerror}", "see ftctl engines doctor"

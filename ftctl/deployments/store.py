@@ -8,13 +8,15 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ftctl.deployments import client
 from ftctl.deployments.model import Deployment, Parity
 from ftctl.errors import UsageError
 from ftctl.paths import deployments_dir
+from ftctl.plan.serve_kind import ENDPOINTS
 from ftctl.process import alive
 from ftctl.record import from_record, to_record
 
@@ -131,6 +133,19 @@ def state(entry: Entry, healthy: Callable[[str], bool] = client.healthy) -> str:
 def uptime(entry: Entry, now: float | None = None) -> float:
     """Seconds since it was started."""
     return (time.time() if now is None else now) - entry.deployment.created
+
+
+def how_asked(deployment: Deployment) -> dict[str, Any]:
+    """How a deployment is asked, as `--json` tells it: its endpoints, what a client adds to its texts, and
+    how close it is to what was trained."""
+    return {
+        "kind": deployment.kind,
+        "endpoints": list(ENDPOINTS[deployment.kind]),
+        "query_prompt": deployment.query_prompt,
+        "query_suffix": deployment.query_suffix,
+        "passage_prompt": deployment.passage_prompt,
+        "parity": None if deployment.parity is None else asdict(deployment.parity),
+    }
 
 
 def describe(name: str) -> str:

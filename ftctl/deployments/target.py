@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from ftctl.artifacts.dummy import DUMMY, check_server, is_dummy
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.verify import verify_adapter, verify_model
 from ftctl.errors import FtctlError, JobError, UsageError
 from ftctl.job.load import load
 from ftctl.job.model import Deploy, Job, Model, Resources
+from ftctl.plan.dummy import served_by_dummy
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import known_runs, lookup
@@ -41,6 +43,22 @@ def target_of(text: str, overrides: tuple[str, ...]) -> Target:
 
     Raises UsageError where there is no such thing, JobError for a bad job or override.
     """
+    return _of_its_kind(_found(text, overrides))
+
+
+def _of_its_kind(target: Target) -> Target:
+    """The target served by the dummy where a dummy made it. Raises UsageError where only one of them is."""
+    engine, artifact = target.deploy.engine, target.artifact
+    if engine == "auto" and artifact.kind != "hub" and is_dummy(artifact.path):
+        engine = DUMMY
+    check_server(artifact, engine)
+    if engine != DUMMY:
+        return target
+    deploy = served_by_dummy(target.deploy)
+    return replace(target, deploy=deploy, job=replace(target.job, deploy=deploy))
+
+
+def _found(text: str, overrides: tuple[str, ...]) -> Target:
     path = Path(text).expanduser()
     overrides = tuple(key if key.startswith("deploy.") else f"deploy.{key}" for key in overrides)
     if path.is_file():
@@ -57,13 +75,24 @@ def target_of(text: str, overrides: tuple[str, ...]) -> Target:
 
 def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     plan = plan_of(RunDir(run))
-    deploy = _overridden(plan.job.deploy or Deploy(), overrides)
+    deploy = _unplaced(plan.job)
+    if plan.job.deploy is None and plan.train is not None and plan.train.engine == DUMMY:
+        deploy = replace(deploy, engine=DUMMY)
+    deploy = _overridden(deploy, overrides)
     artifact = _artifact_of(run, deploy)
     if artifact is None:
         raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
     name = deploy.name or plan.job.name
     job = _asked(plan.job, deploy, overrides)
     return Target(artifact, deploy, name, job, run, plan.job.model.trust_remote_code)
+
+
+def _unplaced(job: Job) -> Deploy:
+    """The job's deployment on any GPUs, as many as the run had for it, unless the job names them."""
+    deploy = job.deploy or Deploy()
+    if isinstance(deploy.gpus, tuple) and "deploy.gpus" not in job.written:
+        return replace(deploy, gpus=len(deploy.gpus))
+    return deploy
 
 
 def _from_job(job: Job) -> Target:
@@ -97,7 +126,7 @@ def _untrained(job: Job, deploy: Deploy) -> Target:
 
 
 def _from_folder(folder: Path, overrides: tuple[str, ...]) -> Target:
-    deploy = _overridden(Deploy(), overrides)
+    deploy = _overridden(Deploy(engine=DUMMY if is_dummy(folder) else "auto"), overrides)
     adapter = folder / ADAPTER
     artifact = verify_adapter(folder, _base_of(adapter)) if adapter.is_file() else verify_model(folder)
     name = deploy.name or folder.name

@@ -24,7 +24,7 @@ def schema_path(name: str) -> Path:
         hint = f"did you mean {close}? " if close else ""
         names = ", ".join((JOB, *DESCRIBED))
         raise UsageError(f"there is no schema of {name}", f"{hint}there is one of {names}")
-    return bundled("schemas") / DESCRIBED[name].kind / f"{name}.schema.json"
+    return bundled("schemas") / DESCRIBED[name].kind / DESCRIBED[name].file
 
 
 @cache

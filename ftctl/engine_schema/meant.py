@@ -21,8 +21,8 @@ def meant(key: str, block: str, names: str, title: str, arguments: Mapping[str, 
         return f"write {name}"
     if name.startswith("no_") and name[3:] in arguments:
         return f"write {name[3:]}: false"
-    if short := _short(key, arguments):
-        return _said(short, names)
+    if flagged := short(key, arguments):
+        return _said(flagged, names)
     if own := _own(name, block, job):
         theirs = _engines_name(own, names, arguments)
         return f"did you mean {own}?" + (f" {title.partition(' ')[0]} calls it {theirs}" if theirs else "")
@@ -38,7 +38,7 @@ def _said(argument: str, names: str) -> str:
     return f"did you mean {argument}?" + (f" {keys[0]} sets it" if keys else "")
 
 
-def _short(key: str, arguments: Mapping[str, Schema]) -> str:
+def short(key: str, arguments: Mapping[str, Schema]) -> str:
     """The argument with a short flag: `tp` of `-tp`."""
     flag = f"-{key.lstrip('-')}"
     return next((name for name, argument in arguments.items() if flag in argument.get(FLAGS, ())), "")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftctl.engine_schema.arguments import FLAGS, canonical
 from ftctl.engine_schema.build import DIFFERS, ENTRIES, SOURCE
+from ftctl.engine_schema.meant import meant, short
+from ftctl.engine_schema.table import DESCRIBED
 from ftctl.errors import UsageError
 from ftctl.job.explain import wanted
+from ftctl.job.native import table
 from ftctl.job.shape import Schema, levels, types
 from ftctl.job.suggest import ALSO, nearest
 
@@ -19,20 +23,27 @@ _BOUNDS = {
 }  # fmt: skip
 
 
-def find_argument(schema: Schema, key: str) -> tuple[str, Schema]:
-    """An engine's argument by any of its spellings. Raises UsageError, with the nearest name, for none."""
+def find_argument(engine: str, schema: Schema, job: Schema, key: str) -> tuple[str, Schema]:
+    """An engine's argument by any of its spellings, short flags too; `job` is the job's schema.
+
+    Raises UsageError, with the argument or the job's key that is meant, for none.
+    """
     arguments: Mapping[str, Schema] = schema["properties"]
-    name = (canonical(key, arguments, words=True) or "").partition(".")[0]
+    name = (canonical(key, arguments, words=True) or short(key, arguments)).partition(".")[0]
     if name:
         return name, arguments[name]
-    close = nearest(key, arguments)
-    remedy = f"did you mean {close}?" if close else f"{schema['title']} has {len(arguments)} arguments"
-    raise UsageError(f"{key} is not an argument of {schema['title']}", remedy)
+    title, block = schema["title"], "deploy" if DESCRIBED[engine].kind == "serving" else "train"
+    names = table({block: {"engine": engine}}, block)
+    said = meant(key.lstrip("-"), block, names, title, arguments, job)
+    raise UsageError(
+        f"{key} is not an argument of {title}", said or f"{title} has {len(arguments)} arguments"
+    )
 
 
 def find_key(schema: Schema, key: str) -> tuple[str, Schema]:
     """A key of the job by its dotted name. Raises UsageError, with the key that is meant, for none."""
     known = job_keys(schema)
+    key = re.sub(r"\[\d*\]", "", key).lstrip("-").replace("-", "_")
     if key in known:
         return key, known[key]
     ends = [name for name in known if name.endswith(f".{key}")]

@@ -13,15 +13,23 @@ from ftctl.job.node import lookup
 class Described:
     """An engine with a schema: its kind (`training`, `serving`) and its title.
 
-    `main` is the beginning of the names of those of its programs that a job runs.
+    `main` is the beginning of the names of those of its programs that a job runs. `engine` is what a job
+    calls it, where that is not its name.
     """
 
     name: str
     title: str
     kind: str
     main: str = ""
+    engine: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its schema's file, below the folder of its kind."""
+        return f"{self.engine or self.name}.schema.json"
 
 
+DUMMY = "dummy"
 DESCRIBED: Mapping[str, Described] = {
     one.name: one
     for one in (
@@ -29,6 +37,9 @@ DESCRIBED: Mapping[str, Described] = {
         Described("flagembedding", "FlagEmbedding", "training"),
         Described("vllm", "vLLM", "serving", "serve"),
         Described("lmdeploy", "LMDeploy", "serving", "api_server"),
+        # ftctl's own, which trains and serves; the two schemas are written by hand.
+        Described(DUMMY, "ftctl's dummy trainer", "training", "train"),
+        Described("dummy-server", "ftctl's dummy server", "serving", "serve", engine=DUMMY),
     )
 }
 _FLAGEMBEDDING = {"embedding": "embedder", "reranker": "reranker"}
@@ -42,6 +53,9 @@ def engine_of(document: Mapping[str, Any], block: str) -> tuple[str, str]:
     engine = lookup(document, (block, "engine"))
     if block == "deploy":
         name = "vllm" if engine in (None, "auto") else str(engine)
+        by_dummy = engine in (None, "auto") and lookup(document, ("train", "engine")) == DUMMY
+        if engine == DUMMY or by_dummy:
+            name = "dummy-server"
         return name, DESCRIBED[name].main if name in DESCRIBED else ""
     task = str(lookup(document, ("train", "task")))
     name = str(engine) if engine not in (None, "auto") else "llamafactory"

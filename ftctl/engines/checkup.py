@@ -14,7 +14,9 @@ from subprocess import TimeoutExpired
 from ftctl import process
 from ftctl.engines.inventory import DRIVER, entries
 from ftctl.engines.uv import uv_bin
-from ftctl.paths import engines_dir, state_dir
+from ftctl.leases.folder import holders
+from ftctl.leases.queue import queue
+from ftctl.paths import engines_dir, leases_dir, state_dir
 
 ROOM = 10 * 2**30  # bytes: the four CPU environments, once uv's cache is counted too
 
@@ -38,6 +40,7 @@ def checkup(environ: Mapping[str, str]) -> list[Finding]:
         folder_finding("engines folder", engines_dir(environ)),
         disk_finding(engines_dir(environ)),
         gpu_finding(environ),
+        *lease_findings(leases_dir(environ)),
         *engine_findings(environ),
     ]
 
@@ -93,6 +96,14 @@ def gpu_finding(environ: Mapping[str, str]) -> Finding:
         said = (done.err or done.out).strip() or "it lists no GPU"
         return Finding("gpu", "note", f"nvidia-smi: {said}", "see whether the driver answers")
     return Finding("gpu", "ok", "; ".join(lines))
+
+
+def lease_findings(folder: Path) -> list[Finding]:
+    """Who holds which GPU, and who waits; nothing where nobody does."""
+    return [
+        *(Finding(f"gpu {one.index}", "note", f"is held by {one}") for one in holders(folder)),
+        *(Finding("gpu queue", "note", f"{one.who} waits") for one in queue(folder)),
+    ]
 
 
 def engine_findings(environ: Mapping[str, str]) -> list[Finding]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftctl import __version__
 from ftctl.engines.built import folder_of, python_of, read_marker
 from ftctl.engines.lock import locks_dir, read_recipe
-from ftctl.engines.table import Engine, find, variant_of
+from ftctl.engines.table import DUMMY, Engine, find, variant_of
 from ftctl.errors import UsageError
 from ftctl.facts.model import EngineFacts
 from ftctl.paths import engines_dir
@@ -18,9 +20,11 @@ def locate(name: str, variant: str, *, python: Path | None, environ: Mapping[str
     """An engine's facts, without side effects and without starting anything.
 
     The job's `engine_python` (`python`) wins, then FTCTL_<ENGINE>_PYTHON, then the built environment;
-    where that is not built yet, `python` is the path it will have. Raises UsageError for an unknown
-    engine or variant and for an interpreter that cannot be run.
+    where that is not built yet, `python` is the path it will have. The dummy is run by ftctl's own. Raises
+    UsageError for an unknown engine or variant and for an interpreter that cannot be run.
     """
+    if name == DUMMY:
+        return EngineFacts(name, "own", Path(sys.executable), installed=True, version=__version__)
     engine = find(name)
     own, said_by = users_python(engine, python, environ)
     if own is not None:

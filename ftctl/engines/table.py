@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ftctl.errors import UsageError
 
 VARIANTS = ("cpu", "cuda")
+DUMMY = "dummy"  # ftctl itself: no environment, and no entry below
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def find(name: str) -> Engine:
     """The engine of that name. Raises UsageError, with the nearest name, where there is none."""
     if name in ENGINES:
         return ENGINES[name]
+    if name == DUMMY:
+        raise UsageError("the dummy is a part of ftctl and has no environment", "use it as it is")
     from difflib import get_close_matches
 
     near = get_close_matches(name.lower(), ENGINES, n=1, cutoff=0.5)

@@ -78,11 +78,13 @@ def survey(
     file, path = str(dataset.path), dataset.path
     try:
         if not path.is_file():
-            what = "it is a folder" if path.is_dir() else "there is no such file"
+            there = "it is no regular file" if path.exists() else "there is no such file"
+            what = "it is a folder" if path.is_dir() else there
             return _unreadable(file, f"cannot read the data: {what}", "correct the path")
         kind = file_type(path)
         if kind != "parquet" and (what := packed(path)):
-            return _unreadable(file, f"cannot read the data: it is {what}", "unpack it, or write JSON Lines")
+            remedy = "save it as UTF-8" if what.endswith("UTF-8") else "unpack it, or write JSON Lines"
+            return _unreadable(file, f"cannot read the data: it is {what}", remedy)
         return _Scan(dataset, kind, task, wanted).run(watch, see)
     except OSError as error:
         return _unreadable(file, f"cannot read the data: {error.strerror}")

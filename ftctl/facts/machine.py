@@ -12,7 +12,7 @@ from ftctl import process
 from ftctl.facts.model import Gpu, MachineFacts
 
 DRIVER = (Path("/proc/driver/nvidia"), Path("/dev/dxg"))  # Linux, and Linux under Windows (WSL)
-QUERY = ("--query-gpu=index,memory.total,compute_cap,name", "--format=csv,noheader,nounits")
+QUERY = ("--query-gpu=index,memory.total,compute_cap,uuid,name", "--format=csv,noheader,nounits")
 MIB = 1 << 20
 
 
@@ -48,14 +48,17 @@ def _gpus(environ: Mapping[str, str], driver: tuple[Path, ...]) -> tuple[tuple[G
 
 
 def parse_gpus(text: str) -> tuple[Gpu, ...]:
-    """The GPUs in nvidia-smi's CSV (index, MiB, compute capability, name); a memory it does not know is 0."""
+    """The GPUs in nvidia-smi's CSV (index, MiB, compute capability, UUID, name).
+
+    A memory that it does not know is 0.
+    """
     gpus = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.split(",", 3)]
-        if len(cells) == 4 and cells[0].isdigit():
-            index, memory, capability, name = cells
+        cells = [cell.strip() for cell in line.split(",", 4)]
+        if len(cells) == 5 and cells[0].isdigit():
+            index, memory, capability, uuid, name = cells
             size = int(memory) * MIB if memory.isdigit() else 0
-            gpus.append(Gpu(int(index), name, size, _number(capability)))
+            gpus.append(Gpu(int(index), name, size, _number(capability), uuid or None))
     return tuple(gpus)
 
 

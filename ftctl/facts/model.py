@@ -9,19 +9,29 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU: its index, name, memory in bytes and CUDA compute capability (8.0: Ampere)."""
+    """One GPU: its index, name, memory in bytes, CUDA compute capability (8.0: Ampere) and UUID."""
 
     index: int
     name: str
     memory: int
     capability: float | None = None
+    uuid: str | None = None
+
+
+@dataclass(frozen=True)
+class Occupied:
+    """A GPU that is not free now, and why: "is held by …", say."""
+
+    index: int
+    why: str
 
 
 @dataclass(frozen=True)
 class MachineFacts:
     """GPUs that the driver lists, `CUDA_VISIBLE_DEVICES` as it is set (None: not set), cores and bytes.
 
-    `driver_problem` says why there are no GPUs although there is a driver."""
+    `driver_problem` says why there are no GPUs although there is a driver. `occupied` are the GPUs that are
+    not free now; `leased` those that were taken for this job, in place of all (None: none were taken)."""
 
     gpus: tuple[Gpu, ...]
     cuda_visible_devices: str | None
@@ -29,6 +39,8 @@ class MachineFacts:
     memory: int
     disk_free: int
     driver_problem: str | None = None
+    occupied: tuple[Occupied, ...] = ()
+    leased: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,11 @@ class ModelFacts:
     modules: tuple[str, ...] = ()  # with weights of two dimensions; * stands for every number in a name
     retrieval: RetrievalFacts = field(default_factory=RetrievalFacts)
 
+    @property
+    def dummy(self) -> bool:
+        """Whether ftctl's dummy wrote it: nothing can be computed with it."""
+        return self.model_type == "ftctl_dummy"
+
 
 @dataclass(frozen=True)
 class DatasetFacts:
@@ -98,8 +115,8 @@ class DatasetFacts:
 class EngineFacts:
     """An engine's interpreter. `version` is None and `installed` false until it has been built."""
 
-    name: str  # llamafactory | flagembedding | vllm | lmdeploy
-    variant: str  # cpu | cuda | user
+    name: str  # llamafactory | flagembedding | vllm | lmdeploy | dummy
+    variant: str  # cpu | cuda | user; own for the dummy
     python: Path
     installed: bool
     version: str | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ftctl.artifacts.safetensors import BrokenWeights, Tensor
+from ftctl.artifacts.safetensors import LFS, PULL, BrokenWeights, Tensor
 from ftctl.artifacts.weights import read_json, read_weights
 from ftctl.errors import UsageError
 from ftctl.facts.model import ModelFacts
@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.txt", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
+ENDS = 64  # bytes looked at where a whole file would be long to read
 NUMBER = re.compile(r"\.\d+(?=\.|$)")
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 
@@ -55,6 +56,7 @@ def _facts(path: Path) -> ModelFacts:
         raise BrokenWeights(
             f"{path}: it has no tokenizer (no tokenizer.json)", "put the tokenizer's files there"
         )
+    _whole_tokenizer(path / "tokenizer.json")
     weights = read_weights(path)
     tensors = {name: tensor for shard in weights.values() for name, tensor in shard.items()}
     text = config.get("text_config")
@@ -76,6 +78,20 @@ def _facts(path: Path) -> ModelFacts:
         modules=matrices(tensors),
         retrieval=retrieval_facts(path, config),
     )
+
+
+def _whole_tokenizer(file: Path) -> None:
+    """Raise BrokenWeights where tokenizer.json is not whole; its ends tell, for it may hold 10 MB."""
+    if not file.is_file():
+        return
+    with open(file, "rb") as opened:
+        first = opened.read(ENDS)
+        opened.seek(max(0, file.stat().st_size - ENDS))
+        last = opened.read()
+    if first.startswith(LFS):
+        raise BrokenWeights(f"{file}: a Git LFS pointer stands in place of the file", PULL)
+    if not first.lstrip().startswith(b"{") or not last.rstrip().endswith(b"}"):
+        raise BrokenWeights(f"{file}: no whole JSON object, it is cut short or another file")
 
 
 def _of(kind: type[T], value: object) -> T | None:

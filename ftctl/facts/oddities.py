@@ -38,12 +38,14 @@ class Numbers:
 
     def __init__(self, columns: Iterable[str]) -> None:
         self.columns = set(columns)
+        self.filled: set[str] = set()  # an empty column is none of numbers: the engine passes over it
 
     def look(self, row: dict[str, str | None]) -> None:
         self.columns = {name for name in self.columns if _is_number(row.get(name))}
+        self.filled |= {name for name in self.columns - self.filled if row.get(name) is not None}
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        for name in sorted(self.columns):
+        for name in sorted(self.columns & self.filled):
             what = f'"{name}" holds nothing but numbers, which the engine does not read as text'
             yield what, "write the rows as JSON Lines, with the numbers in quotes"
 

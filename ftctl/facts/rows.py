@@ -23,6 +23,16 @@ PACKED = {
     b"\xfd7zXZ": "compressed with xz",
     b"ARROW1": "an Arrow file",
     b"PAR1": "a Parquet file without the ending .parquet",
+    b"SQLite f": "an SQLite database",
+    b"\xff\xfe": "UTF-16 text, not UTF-8",
+    b"\xfe\xff": "UTF-16 text, not UTF-8",
+}
+OTHER = {
+    ".tsv": "separated by tabs",
+    ".arrow": "an Arrow file",
+    ".feather": "an Arrow file",
+    ".xlsx": "a spreadsheet",
+    ".xls": "a spreadsheet",
 }
 NEAR_END = 32  # characters: an error this near to the end of what was read may only mean "read on"
 
@@ -59,10 +69,13 @@ def file_type(path: Path) -> str:
 
 
 def packed(path: Path) -> str:
-    """What a file is that no engine reads as rows: its kind by its first bytes, or empty."""
+    """What a file is that no engine reads as rows: its kind by its first bytes or its name, or empty."""
     with open(path, "rb") as file:
         first = file.read(8)
-    return next((name for magic, name in PACKED.items() if first.startswith(magic)), "")
+    if len(first) > 3 and (first[0] == 0 or first[1] == 0) and first[2:4].count(0) == 1:
+        return "UTF-16 text, not UTF-8"  # ASCII characters of two bytes, with no mark before them
+    by_name = OTHER.get(path.suffix.lower(), "")
+    return next((name for magic, name in PACKED.items() if first.startswith(magic)), by_name)
 
 
 def read_rows(path: Path, kind: str, digest: Digest, *, as_engine: bool = True) -> Iterator[Row]:

@@ -82,6 +82,9 @@ def compare(original: Mapping[str, Any], rendered: Mapping[str, Any]) -> list[Di
             continue
         secret = SECRET.search(key) is not None
         why = "a secret is kept out of a run" if secret else REASONS.get(key, "")
+        why = why or (
+            "the number that the text stands for" if two is not None and _number(one) == two else ""
+        )
         found.append(Difference(key, "…" if secret else one, two, why))
     return found
 
@@ -97,6 +100,14 @@ def same(one: Any, two: Any) -> bool:
     if isinstance(one, str) and isinstance(two, str):
         return one == two or _words(one) == _words(two)
     return bool(one == two) or repr(one) == repr(two)
+
+
+def _number(value: Any) -> float | None:
+    """The number that a text stands for; None for anything else."""
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _same_file(one: Any, two: Any) -> bool:

@@ -39,6 +39,9 @@ _OWN = {
     "logging_dir": "transformers 5 no longer has it",
     "resume_from_checkpoint": "ftctl resume takes up the run's own checkpoints",
 }
+# How many processes torchrun, accelerate and deepspeed start on a machine, and on how many machines.
+_COUNTS = ("nproc_per_node", "num_processes", "num_gpus")
+_NODES = ("nnodes", "num_machines", "num_nodes")
 _NEVER_READ = ("max_len", "peft_model_path", "use_slow_tokenizer")
 
 
@@ -60,12 +63,16 @@ def convert(source: Source, around: Around, schema: Mapping[str, Any]) -> Draft:
     rest = {name: value_of(text) for name, text in parse(words, many=True).named.items()}
     draft = Draft("a FlagEmbedding command line", schema)
     launched = parse(command.words[: _index(command) - 1]).named
-    of(draft, source, entry, rest, around, _count(launched.get("nproc_per_node")), command)
-    nodes = _count(launched.get("nnodes"))
-    if nodes and nodes > 1:
-        draft.set("resources.nodes", nodes, "nnodes")
+    count = next((name for name in _COUNTS if _count(launched.get(name))), "")
+    many = next((name for name in _NODES if _count(launched.get(name))), "")
+    started, nodes = _count(launched.get(count)), _count(launched.get(many)) or 1
+    if started and count == "num_processes":
+        started = max(1, started // nodes)  # accelerate counts those of every machine
+    of(draft, source, entry, rest, around, started, command)
+    if nodes > 1:
+        draft.set("resources.nodes", nodes, many)
     for name, value in launched.items():
-        if name not in ("nproc_per_node", "nnodes"):
+        if name not in (count, many, "nnodes"):
             draft.drop(name, value, "ftctl starts the processes itself")
     serving.environment(draft, command, "resources.gpus")
     serving.others(draft, source, command)
@@ -129,7 +136,7 @@ def _batch(draft: Draft, rest: dict[str, Any], processes: int | None) -> None:
         rest.pop("gradient_accumulation_steps", None)
     if processes is not None:
         on_cpu = rest.pop("use_cpu", False) is True
-        draft.set("resources.gpus", 0 if on_cpu else processes, "nproc_per_node")
+        draft.set("resources.gpus", 0 if on_cpu else processes, "one process for each")
         if on_cpu:
             draft.set("resources.processes", processes, "nproc_per_node")
     else:

@@ -45,7 +45,8 @@ def parse(
         if match is None:
             loose.append(words[index - 1])
             continue
-        name = (short or {}).get(match[1], match[1]).lstrip("-").replace("-", "_")
+        head, dot, part = match[1].partition(".")  # vLLM's -cc.mode is --compilation-config.mode
+        name = f"{(short or {}).get(head, head)}{dot}{part}".lstrip("-").replace("-", "_")
         given = [] if match[2] is None else [match[2]]
         if not given and name not in switches:
             limit = len(words) if many or name in lists else index + 1

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
-_VARIABLE = re.compile(r"'[^']*'|\$\{(\w+)(?::?-([^{}]*))?\}|\$(\w+)")
+_ARRAY = re.compile(r"\s*(?:(?:declare|local|readonly|typeset)\s+(?:-\w+\s+)*)?(\w+)(\+?)=\((.*)", re.DOTALL)
+_VARIABLE = re.compile(
+    r"'[^']*'|(?P<quote>\"?)\$\{(?P<array>\w+)\[[@*]\]\}(?P=quote)"
+    r"|\$\{(?P<braced>\w+)(?::?-(?P<default>[^{}]*))?\}|\$(?P<plain>\w+)"
+)
+# What a shell would run to know a word: it stays one word, its spaces and marks put aside meanwhile.
+_RUNS = re.compile(r"\$\([^()]*\)|`[^`]*`")
+_MARKS = " \t;|&'\"\\"
+_ASIDE = str.maketrans({mark: chr(0xE000 + number) for number, mark in enumerate(_MARKS)})
+_BACK = str.maketrans({0xE000 + number: mark for number, mark in enumerate(_MARKS)})
 _REDIRECTION = re.compile(r"(?<![\w\"'])(?:\d|&)?>{1,2}\s*(?:&\d|[^\s;|&]+)")
 _OPERATOR = re.compile(r"[;|&]+")
 # Words before a command that do not change what it is.
@@ -44,6 +53,10 @@ def commands(text: str) -> list[Command]:
         whole += len(expanded)
         if whole > MAX_WHOLE:
             break
+        if array := _ARRAY.fullmatch(expanded):
+            name, items = f"{array[1]}[]", array[3].strip().removesuffix(")")
+            known[name] = (f"{known.get(name, '')} {items}" if array[2] else items)[:MAX_LENGTH]
+            continue
         for words in _split(expanded):
             variables, rest = _assignments(words)
             if rest[:1] == ["export"]:
@@ -69,6 +82,8 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
             pending += bare[:-1] + " "
         elif quote:
             pending += bare + "\n"
+        elif (array := _ARRAY.fullmatch(pending + bare)) and not array[3].rstrip().endswith(")"):
+            pending += bare + " "
         else:
             yield start, pending + bare
             pending, start = "", 0
@@ -97,7 +112,9 @@ def _expand(text: str, known: Mapping[str, str]) -> str:
     """The text with the script's own variables in place of their names, outside single quotes."""
 
     def value(match: re.Match[str]) -> str:
-        name, default = match[1] or match[3], match[2]
+        name, default = match["braced"] or match["plain"], match["default"]
+        if match["array"]:
+            name = f"{match['array']}[]"
         if name is None:
             return match[0]
         return known.get(name, match[0] if default is None else default)
@@ -107,6 +124,7 @@ def _expand(text: str, known: Mapping[str, str]) -> str:
 
 def _split(text: str) -> Iterator[list[str]]:
     """The words of each command in a line; nothing where its quotes do not close."""
+    text = _RUNS.sub(lambda run: run[0].translate(_ASIDE), text)
     lexer = shlex.shlex(_REDIRECTION.sub(" ", text), posix=True, punctuation_chars=";|&")
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -117,7 +135,7 @@ def _split(text: str) -> Iterator[list[str]]:
                 yield words
                 words = []
             else:
-                words.append(word)
+                words.append(word.translate(_BACK))
     except ValueError:
         return
     yield words

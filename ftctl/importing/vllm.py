@@ -102,13 +102,17 @@ def _arguments(command: Command) -> Arguments | None:
             start = index + 1
         else:
             continue
-        return parse(words[start:], switches=SWITCHES, lists=LISTS, short=SHORT)
+        given = [re.sub(r"-O(\d)", r"--optimization-level=\1", word) if word[:2] == "-O" else word
+                 for word in words[start:]]  # fmt: skip
+        return parse(given, switches=SWITCHES, lists=LISTS, short=SHORT)
     return None
 
 
 def _values(rest: dict[str, Any]) -> None:
     """Values as the job writes them: vLLM's `32k` is 32 000, its `32K` 32 × 1024."""
     rest["dtype"] = _DTYPES.get(rest.get("dtype", ""), rest.get("dtype"))
+    if "optimization_level" in rest:  # the engine's parser takes it as text
+        rest["optimization_level"] = str(rest["optimization_level"])
     for name in ("max_model_len", "kv_cache_memory_bytes"):
         if human := _HUMAN.fullmatch(str(rest.get(name))):
             power = "kmg".index(human[2].lower()) + 1

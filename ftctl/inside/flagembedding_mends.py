@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from training_events import require_number  # type: ignore[import-not-found] # beside this file
 from transformers import TrainerCallback
 
 HEADS = ("colbert_linear", "sparse_linear")  # m3 saves them beside the model, each in a file of its own
@@ -95,7 +96,7 @@ class Drawn:
 
 
 class Watch(TrainerCallback):
-    """Ends a training whose gradients are lost, and puts the data where a resumed training left it."""
+    """Puts the data where a resumed training left it."""
 
     def __init__(self, model: Any, drawn: Drawn) -> None:
         self.model = model
@@ -122,13 +123,6 @@ class Watch(TrainerCallback):
             self.dataset.refresh_epoch()
         self.dataset.step = state.global_step % steps * args.gradient_accumulation_steps
 
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
-    ) -> None:
-        # Half precision scales its loss: a gradient out of range is expected there and its step is skipped.
-        if not args.fp16 and "grad_norm" in (logs or {}):
-            require_number("norm of the gradients", float(logs["grad_norm"]), state.global_step)  # type: ignore[index]
-
 
 def mended(runner: Any) -> Any:
     """The class of a runner, its module made to build the trainer with the mends."""
@@ -140,7 +134,6 @@ def mended(runner: Any) -> Any:
 
 def watch(trainer: Any) -> None:
     """Put right what the trainer's arguments and its data have wrong, before it trains."""
-    trainer.args.logging_nan_inf_filter = False  # it would log a loss of 0 in place of NaN
     trainer.model._keys_to_ignore_on_save = None  # transformers asks a model for it that its wrapper lacks
     trainer.train_dataset = Drawn(trainer.train_dataset, trainer.args.seed, trainer.args.process_index)
     trainer.add_callback(Watch(trainer.model, trainer.train_dataset))
@@ -162,15 +155,6 @@ def mend_merged(folder: pathlib.Path) -> None:
                 if name.endswith("embed_tokens.weight"):
                     config["vocab_size"] = weights.get_slice(name).get_shape()[0]
     file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def require_number(what: str, value: float, step: int) -> None:
-    """Raise FloatingPointError where `value` is NaN or infinite."""
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"the {what} is {value} at step {step}: the training has diverged; its temperature or its "
-            "learning rate is out of range, or its data holds what the model cannot read"
-        )
 
 
 def require_finite(folder: pathlib.Path) -> None:

@@ -5,10 +5,13 @@ process of a distributed run makes the same decision at the same step: the wish 
 """
 
 import json
+import math
+import os
 import pathlib
 import resource
 import signal
 import time
+from collections import deque
 from typing import Any
 
 import torch
@@ -16,10 +19,42 @@ from transformers import TrainerCallback
 
 PROGRESS = "progress.jsonl"
 STOP = pathlib.Path("stop")
+STOP_ON = os.environ.get("FTCTL_STOP_ON", "nan")  # nan | divergence | never: what ends a training
+WINDOW = 20  # logged losses whose mean says where the loss stands
 
 
 class Stopped(Exception):
     """Training was asked to stop and has saved a checkpoint."""
+
+
+def require_number(what: str, value: float, step: int) -> None:
+    """Raise FloatingPointError where `value` is NaN or infinite and the job wants a stop for it."""
+    if STOP_ON != "never" and not math.isfinite(value):
+        raise FloatingPointError(f"the {what} is {value} at step {step}: the training has diverged")
+
+
+def sayable(value: Any) -> bool:
+    """Whether JSON has a word for it: it has none for NaN and infinity."""
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+class Losses:
+    """The logged losses of a training, held against its start and its best."""
+
+    def __init__(self) -> None:
+        self.last: deque[float] = deque(maxlen=WINDOW)
+        self.first: float | None = None
+        self.best = math.inf
+
+    def diverging(self, loss: float) -> bool:
+        """Whether the mean of the last losses is above the first ones' and twice the best so far."""
+        self.last.append(loss)
+        if len(self.last) < WINDOW:
+            return False
+        mean = sum(self.last) / WINDOW
+        self.first = mean if self.first is None else self.first
+        self.best = min(self.best, mean)
+        return mean > self.first and mean > 2 * self.best
 
 
 class Reporter(TrainerCallback):
@@ -34,6 +69,8 @@ class Reporter(TrainerCallback):
         self.stopping = False
         self.begun = 0.0
         self.first_step = 0
+        self.losses = Losses()
+        self.diverging = False
         signal.signal(signal.SIGTERM, self.on_signal)
 
     def on_signal(self, number: int, frame: object) -> None:
@@ -41,7 +78,7 @@ class Reporter(TrainerCallback):
 
     def emit(self, state: Any, kind: str, **fields: Any) -> None:
         if state.is_world_process_zero:
-            fields = {key: value for key, value in fields.items() if value is not None}
+            fields = {key: value for key, value in fields.items() if value is not None and sayable(value)}
             line = json.dumps({"time": round(time.time(), 3), "event": kind, **fields})
             with open(PROGRESS, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -50,6 +87,8 @@ class Reporter(TrainerCallback):
         # transformers 5 takes how often to log, save and evaluate from a checkpoint's state, in silence.
         state.compute_steps(args, state.max_steps)
         self.begun, self.first_step = time.time(), state.global_step
+        if STOP_ON != "never":
+            args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of NaN
         self.emit(
             state,
             "begin",
@@ -64,9 +103,27 @@ class Reporter(TrainerCallback):
     ) -> None:
         logs = dict(logs or {})
         if "loss" in logs:
+            self.judge(args, state, logs)
             self.emit(state, "step", **self.step(args, state, logs))
         elif any(key.startswith("eval_") for key in logs):
             self.emit(state, "evaluation", step=state.global_step, metrics=logs)
+
+    def judge(self, args: Any, state: Any, logs: dict[str, Any]) -> None:
+        """End a training whose loss is lost, on every process: they all are told the same figures."""
+        loss = float(logs["loss"])
+        require_number("loss", loss, state.global_step)
+        # Half precision scales its loss: a gradient out of range is expected there and its step is skipped.
+        if not args.fp16 and "grad_norm" in logs:
+            require_number("norm of the gradients", float(logs["grad_norm"]), state.global_step)
+        if self.losses.diverging(loss) and not self.diverging:
+            self.diverging = True
+            said = (
+                f"the loss rises: {loss:.4g} at step {state.global_step}, over its start and twice its best, "
+                f"{self.losses.best:.4g}"
+            )
+            if STOP_ON == "divergence":
+                raise FloatingPointError(f"{said}: the training diverges")
+            self.emit(state, "warning", message=said)
 
     def step(self, args: Any, state: Any, logs: dict[str, Any]) -> dict[str, Any]:
         elapsed = max(time.time() - self.begun, 1e-9)

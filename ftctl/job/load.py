@@ -47,13 +47,16 @@ def draft(
     *,
     gpus: str | None = None,
     environ: Mapping[str, str] = os.environ,
+    origin: Path | None = None,
     text: str | None = None,
 ) -> Draft:
     """What can be read of the job in a file, and every problem that `load` finds.
 
-    `gpus` is `--gpus`: a count, indices, or all. `text` is what stood in the file, where that is known.
-    Raises JobError where there is no job to read: no file, no YAML, or no mapping; UsageError where `--gpus`
-    and the job's own GPUs disagree.
+    `origin` is the file that `path` is a copy of: its folder is the one that paths are relative to. `text` is
+    what stood in the file, where that is known.
+
+    `gpus` is `--gpus`: a count, indices, or all. Raises JobError where there is no job to read: no file, no
+    YAML, or no mapping; UsageError where `--gpus` and the job's own GPUs disagree.
     """
     shown = shown_text(str(path))
     text = _read(path, shown) if text is None else text
@@ -70,8 +73,9 @@ def draft(
         setting = _gpus_setting(root, gpus, schema)
         root, overriding = override.apply(root, (setting,), schema)
         problems, overrides = problems + of_kind("override", overriding), (*overrides, setting)
+    origin = origin or path
     folder = normalise.Folder(
-        path.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
+        origin.absolute().parent.resolve(), Path(environ.get("HOME") or Path.home()), is_dir
     )
     told = {(fault.file, fault.line, fault.column) for fault in problems}
     checked, looked_at = look(root, schema)
@@ -82,10 +86,11 @@ def draft(
     )
     problems += tuple(fault for fault in found if (fault.file, fault.line, fault.column) not in told)
     if not problems:
-        return Draft(job_of(root, path, text, overrides, folder))
+        return Draft(replace(job_of(root, path, text, overrides, folder), file=origin.absolute()))
     if not isinstance(root.value, dict):
         raise JobError(problems)
-    left = values(without(root, problems, schema))
+    # A wrong key goes also where something else was said of its place.
+    left = values(without(root, (*problems, *found), schema))
     job = job_of(root, path, text, overrides, folder, document={**_UNKNOWN, **left})
     job = replace(job, silence=(*job.silence, *silenced(problems)))
     return Draft(job, problems, doubted(problems, looked_at))

@@ -86,11 +86,21 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay, None: all."""
+    """`every` counts optimizer steps, or is "epoch" or "never"; `keep` is how many stay, None: all.
+
+    `keep_best` is the figure of the evaluation by which the best stays too and becomes the result."""
 
     every: int | str = "epoch"
     keep: int | None = 2
+    keep_best: str | None = None
     weights_only: bool = False
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """End a training whose evaluation has not got better `patience` times in a row."""
+
+    patience: int = 3
 
 
 RETRIEVAL = ("embedding", "reranker")  # the tasks that learn from queries with passages
@@ -138,10 +148,12 @@ class Train:
     gradient_checkpointing: bool | None = None
     eval_every: int | str | None = None  # steps, or "epoch"
     log_every: int = 1
+    stop_on: str = "nan"  # nan | divergence | never
     lora: Lora = field(default_factory=Lora)
     freeze: Freeze = field(default_factory=Freeze)
     quantization: Quantization | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    early_stopping: EarlyStopping | None = None
     variant: str | None = None  # FlagEmbedding's class of model, such as encoder-only-base
     retrieval: Retrieval = field(default_factory=Retrieval)
     engine_python: Path | None = None
@@ -159,12 +171,14 @@ class Train:
 class Resources:
     """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible.
 
-    `processes` is how many take part on the CPU; on GPUs it is one each. `max_restarts` is how often a run
+    `processes` is how many take part on the CPU; on GPUs it is one each. An engine that gives no sign of
+    life for `stall_timeout` seconds is ended; None: it is only warned of. `max_restarts` is how often a run
     whose engine failed for a reason that may pass is taken up again.
     """
 
     gpus: int | str | tuple[int, ...] | None = None
     processes: int = 1
+    stall_timeout: float | None = None
     launcher: str = "local"
     nodes: int = 1
     max_restarts: int = 0

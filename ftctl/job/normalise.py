@@ -87,6 +87,8 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     if "checkpoints" in fields:
         # `keep: null` means all of them, so null is kept here.
         fields["checkpoints"] = model.Checkpoints(**_frozen(fields["checkpoints"]))
+    if "early_stopping" in fields:
+        fields["early_stopping"] = model.EarlyStopping(**_set(fields["early_stopping"]))
     retrieval = {one.name: fields.pop(one.name) for one in _RETRIEVAL if one.name in fields}
     if "temperature" in retrieval:
         retrieval["temperature"] = float(retrieval["temperature"])

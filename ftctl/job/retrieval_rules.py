@@ -23,7 +23,7 @@ _NOT_FLAGEMBEDDING = {  # what FlagEmbedding 1.4.2 has nothing for, and the way 
     "train.freeze": _REMOVE,
     "train.lora.rslora": _REMOVE,
     "train.lora.dora": _REMOVE,
-    "train.eval_every": "remove it: the engine has no evaluation set",
+    "train.eval_every": "remove it: data.eval is measured once, through the deployment",
     "model.template": "remove it: no chat template is used",
     "model.revision": "download that revision and name its folder, or use --offline",
     "data.workers": "remove it; native: {dataloader_num_workers: …} reads rows in processes of their own",
@@ -43,8 +43,8 @@ def _engine(job: View) -> Broken:
     if engine == "flagembedding" and not _trains(job) and ("train", "task") not in job.bad:
         said = f"is flagembedding, which trains embedders and rerankers, and train.task is {_task(job)}"
         yield ("train", "engine"), (said, "write task: embedding or reranker, or remove engine")
-    if engine == "llamafactory" and _trains(job):
-        said = f"is llamafactory, which trains no embedders or rerankers, and train.task is {_task(job)}"
+    if engine in ("llamafactory", "dummy") and _trains(job):
+        said = f"is {engine}, which trains no embedders or rerankers, and train.task is {_task(job)}"
         yield ("train", "engine"), (said, "write flagembedding, or remove it")
 
 

@@ -128,6 +128,19 @@ def _cpu(job: View) -> Broken:
         yield ("train", "kernels"), ("need a GPU, and resources.gpus is 0", "remove them")
 
 
+def _dummy(job: View) -> Broken:
+    """A job without train may serve what a dummy has made: its folder says so."""
+    trains, serves = job.get("train.engine") == "dummy", job.get("deploy.engine")
+    if not job.has("train") or job.wrong("train", "engine"):
+        return
+    if trains and serves not in (None, "auto", "dummy"):
+        said = f"is {serves}, and what train.engine: dummy makes no real engine can serve"
+        yield ("deploy", "engine"), (said, "write dummy, or remove it")
+    if serves == "dummy" and not trains:
+        said = "is dummy, which serves nothing but what train.engine: dummy makes"
+        yield ("deploy", "engine"), (said, "write auto, or set train.engine: dummy too")
+
+
 def _adapter(job: View) -> Broken:
     if job.get("deploy.adapter") == "attach" and job.has("train") and _method(job) != "lora":
         said = f"is attach, and train.method {_method(job)} makes no adapter"
@@ -175,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     Rule("batch", "`train.batch_size` is a multiple of `train.micro_batch_size`.", _batch),
     Rule("cpu", "With `resources.gpus: 0` nothing is asked for that needs a GPU.", _cpu),
     *RETRIEVAL_RULES,
+    Rule("dummy", "A dummy's artifact and nothing else is served by a dummy.", _dummy),
     Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
     Rule("silence", "`silence` names rules that there are.", _silence),

@@ -16,14 +16,19 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def inline(schema: Schema) -> dict[str, Any]:
-    """The schema with every `$ref` to its own `$defs` replaced by what it stands for."""
+    """The schema with every `$ref` to its own `$defs` replaced by what it stands for.
+
+    Forms that begin with `true` only tell an editor what it may offer (the engines' arguments, in files
+    beside this one) and are left out.
+    """
     definitions = {f"#/$defs/{name}": value for name, value in schema.get("$defs", {}).items()}
 
     def expand(node: Any) -> Any:
         if isinstance(node, dict):
             if "$ref" in node:
                 return expand(definitions[node["$ref"]])
-            return {key: expand(value) for key, value in node.items() if key != "$defs"}
+            left_out = {"$defs", *(["anyOf"] if True in node.get("anyOf", ()) else [])}
+            return {key: expand(value) for key, value in node.items() if key not in left_out}
         return [expand(value) for value in node] if isinstance(node, list) else node
 
     inlined: dict[str, Any] = expand(schema)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
+from ftctl.leases.hold import NOTHING, Lease
 from ftctl.process import ProcessId
 from ftctl.run.state import RunState
 
@@ -15,8 +16,8 @@ class Launcher(Protocol):
 
     NAME: str
 
-    def submit(self, run: Path) -> ProcessId:
-        """Start the run's node and return at once."""
+    def submit(self, run: Path, lease: Lease = NOTHING) -> ProcessId:
+        """Start the run's node, which is given the lease of its GPUs, and return at once."""
 
     def poll(self, run: Path) -> RunState:
         """What state the run is in."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import MachineFacts
 
@@ -14,7 +16,7 @@ def choose_devices(asked: Asked, machine: MachineFacts) -> tuple[tuple[int, ...]
     Raises errors.Missing where a GPU asked for is not there or not visible, errors.UsageError where
     CUDA_VISIBLE_DEVICES is not a list of indices.
     """
-    usable = _visible(machine)
+    usable = visible(machine)
     if asked in (0, ()):
         return (), "the CPU was asked for; every GPU is hidden"
     if asked is None:
@@ -26,7 +28,7 @@ def choose_devices(asked: Asked, machine: MachineFacts) -> tuple[tuple[int, ...]
     if isinstance(asked, int):
         if asked > len(usable):
             raise _none(machine, f"{asked} GPUs were asked for")
-        return usable[:asked], f"the first {asked} of {len(usable)} visible"
+        return _free_first(asked, usable, machine)
     indices = asked if isinstance(asked, tuple) else ()
     missing = [index for index in indices if index not in usable]
     if missing:
@@ -34,7 +36,31 @@ def choose_devices(asked: Asked, machine: MachineFacts) -> tuple[tuple[int, ...]
     return indices, "the list that was asked for"
 
 
-def _visible(machine: MachineFacts) -> tuple[int, ...]:
+def _free_first(count: int, usable: tuple[int, ...], machine: MachineFacts) -> tuple[tuple[int, ...], str]:
+    """The first GPUs that are free; where they do not suffice, what would be taken were the others free."""
+    if machine.leased is not None:
+        return usable[:count], "the first that were free; they are leased for this job"
+    occupied = {one.index: one.why for one in machine.occupied}
+    if not occupied:
+        return usable[:count], f"the first {count} of {len(usable)} visible"
+    free = [index for index in usable if index not in occupied]
+    chosen = sorted([*free, *(index for index in usable if index in occupied)][:count], key=usable.index)
+    told = why_not({index: occupied[index] for index in usable if index in occupied})
+    return tuple(chosen), f"the first {count} of {len(usable)} visible that are free; {told}"
+
+
+def why_not(occupied: Mapping[int, str]) -> str:
+    """What GPUs are occupied with, each thing said once: "GPU 0,1 is held by …; GPU 3 is 90 % busy"."""
+    alike: dict[str, list[int]] = {}
+    for index, why in occupied.items():
+        alike.setdefault(why, []).append(index)
+    return "; ".join(f"GPU {','.join(map(str, indices))} {why}" for why, indices in alike.items())
+
+
+def visible(machine: MachineFacts) -> tuple[int, ...]:
+    """The GPUs that may be used: those that are leased, or those that CUDA_VISIBLE_DEVICES leaves."""
+    if machine.leased is not None:
+        return machine.leased
     present = tuple(gpu.index for gpu in machine.gpus)
     visible = machine.cuda_visible_devices
     if visible is None:
@@ -51,7 +77,7 @@ def _visible(machine: MachineFacts) -> tuple[int, ...]:
 
 
 def _none(machine: MachineFacts, what: str = "all GPUs were asked for") -> Missing:
-    usable = _visible(machine)
+    usable = visible(machine)
     found = f"this machine has {len(machine.gpus)}" if machine.gpus else "this machine has none"
     if machine.gpus and len(usable) != len(machine.gpus):
         found += f", of which CUDA_VISIBLE_DEVICES={machine.cuda_visible_devices} leaves {len(usable)}"

@@ -18,6 +18,7 @@ from ftctl.plan.compute import (
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import TrainPlan
 
+NOTHING = "set: it learns nothing, takes no GPU, and says so in all that it writes"
 # Usual starting points: adapters take about ten times the rate of whole weights (LLaMA-Factory's own
 # examples: 1.0e-4 for LoRA, 1.0e-5 for full-parameter SFT).
 LEARNING_RATES = {"lora": 1e-4, "full": 1e-5, "freeze": 1e-5}
@@ -28,12 +29,12 @@ def plan_language(
 ) -> TrainPlan:
     """Decide everything that LLaMA-Factory needs. `templates` are the names that it knows."""
     reason = "it trains language models" if train.engine == "auto" else "set"
-    made.chose("train.engine", "llamafactory", reason)
+    made.chose("train.engine", train.trainer, NOTHING if train.trainer == "dummy" else reason)
     devices = devices_of(job, facts.machine, made)
     world = len(devices) or job.resources.processes
     batch = batch_of(train, world, largest_micro(facts.model, bool(devices)), made)
     return TrainPlan(
-        engine="llamafactory",
+        engine=train.trainer,
         devices=devices,
         world_size=world,
         micro_batch_size=batch.micro,

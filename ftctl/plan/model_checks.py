@@ -18,11 +18,21 @@ def check_model(job: Job, model: ModelFacts) -> list[Problem]:
     """Everything wrong with training this model as the job says. Of a Hub id nothing is known."""
     if job.train is None or not model.local or model.architecture is None:
         return []
+    if model.dummy:
+        return _dummy(job)
     if job.train.task in RETRIEVAL:
         found = [*_own_code(job, model), *_targets(job, job.train, model)]
     else:
         found = [*_type(job, model), *_context(job, job.train, model), *_targets(job, job.train, model)]
     return [problem_at(job, key, message, remedy) for key, message, remedy in found]
+
+
+def _dummy(job: Job) -> list[Problem]:
+    """An artifact of the dummy's can be trained on by the dummy alone."""
+    if job.train is not None and job.train.engine == "dummy":
+        return []
+    what = "is an artifact of ftctl's dummy, which no real engine can load"
+    return [problem_at(job, "model", what, "name a real model, or set train.engine: dummy")]
 
 
 def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:

@@ -56,6 +56,7 @@ def _retrieval(
     asked = with_native(train)
     query, passage = choose_lengths(train.task, variant, asked, model.retrieval, made)
     vectors = train.task == "embedding"
+    _heads(train, variant, made)
     prompt = _instruction(asked, model, made) if vectors else asked.query_instruction or None
     return RetrievalPlan(
         variant=variant,
@@ -71,6 +72,13 @@ def _retrieval(
         negatives_across_devices=_negatives(asked, world, made),
         distillation=asked.distillation,
     )
+
+
+def _heads(train: Train, variant: str, made: Decisions) -> None:
+    """Say what becomes of m3's other two heads, which are trained and saved only where that is asked for."""
+    if variant == "encoder-only-m3" and "unified_finetuning" not in train.native:
+        what = "dense vectors alone are trained and served; true trains m3's sparse and colbert heads too"
+        made.chose("train.native.unified_finetuning", "false", what)
 
 
 def with_native(train: Train) -> Retrieval:
@@ -173,8 +181,8 @@ def _negatives(asked: Retrieval, world: int, made: Decisions) -> bool:
 
 def _steps(job: Job, train: Train, facts: Facts, batch: Batch, variant: str, made: Decisions) -> int | None:
     """Optimizer steps of one epoch. Rerankers and decoder-only-icl leave the last, smaller batch out."""
-    rows = rows_of(job, facts)
-    if not rows:
+    rows = rows_of(job, facts) - _held_out(job, facts, made)
+    if not rows_of(job, facts) or rows <= 0:
         return None
     whole = batch.size // batch.accumulation
     dropped = train.task == "reranker" or variant == "decoder-only-icl"
@@ -185,3 +193,23 @@ def _steps(job: Job, train: Train, facts: Facts, batch: Batch, variant: str, mad
     more = ", the last one only if it is whole" if dropped else ""
     made.chose("steps per epoch", steps, f"{rows} rows in batches of {batch.size}{more}")
     return steps
+
+
+def _held_out(job: Job, facts: Facts, made: Decisions) -> int:
+    """Queries that are held out: at least one (`data/convert.py` counts distinct ones, of which few repeat).
+
+    A job without a deployment has no endpoint that they could be measured through.
+    """
+    data = job.data
+    if data is None or not (data.eval or data.eval_share):
+        return 0
+    if job.deploy is None:
+        made.chose("data.eval", "not measured", "there is no deploy: block, so there is no endpoint to ask")
+    else:
+        made.chose("data.eval", "measured", "through the deployment, and the base model beside it")
+    rows, share = rows_of(job, facts), data.eval_share or 0
+    held_out = int(share) if share >= 1 else max(1, round(share * rows)) if share else 0
+    if rows and held_out >= rows:
+        what = f"holds out {held_out} of {rows} rows and leaves none to train on"
+        made.refuse("data.eval", what, "hold out fewer")
+    return held_out

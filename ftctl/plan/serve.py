@@ -8,7 +8,7 @@ from ftctl.job.model import Deploy
 from ftctl.plan.kv_cache import kv_need
 from ftctl.plan.model import Choice, RetrievalPlan, ServePlan
 from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
-from ftctl.plan.serve_kind import Served, served_as
+from ftctl.plan.serve_kind import ENDPOINTS, Served, served_as
 
 MIB = 2**20
 CPU_LENGTH = 4096  # tokens: a longer context on the CPU costs memory that few ask for
@@ -105,11 +105,23 @@ def _kind(served: Served) -> dict[str, Decided]:
     """What a model is served as, where it is no generator of text."""
     if served.kind == "generate":
         return {}
-    decided = {"kind": Decided(served.kind, served.reason)}
+    asked = " and ".join(ENDPOINTS[served.kind])
+    decided = {"kind": Decided(served.kind, f"{served.reason}; asked on {asked}")}
     if served.kind == "embed":
         vectors = "normalised" if served.normalize else "as they come"
         decided["pooling"] = Decided(f"{served.pooling}, {vectors}", served.reason)
-    return decided
+    return decided | _added(served)
+
+
+def _added(served: Served) -> dict[str, Decided]:
+    """What has to be added to every query and every passage, and by whom."""
+    by = "in the server's template" if served.head == "yes" else "the client adds it: the server adds nothing"
+    places = {
+        "query_prompt": (served.query_prompt, "in front of queries"),
+        "query_suffix": (served.query_suffix, "at the end of queries"),
+        "passage_prompt": (served.passage_prompt, "in front of passages"),
+    }
+    return {key: Decided(repr(text), f"{place}; {by}") for key, (text, place) in places.items() if text}
 
 
 def _engine(deploy: Deploy) -> Decided:

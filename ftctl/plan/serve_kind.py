@@ -10,6 +10,11 @@ from ftctl.plan.model import RetrievalPlan
 
 # vLLM's names of what FlagEmbedding calls pooling.
 POOLING_TYPES = {"cls": "CLS", "mean": "MEAN", "last_token": "LAST"}
+ENDPOINTS = {
+    "generate": ("/v1/chat/completions",),
+    "embed": ("/v1/embeddings",),
+    "score": ("/rerank", "/score"),
+}
 ICL_SUFFIX = "\nResponse:"  # what FlagEmbedding 1.4.2 trains with; its inference has another default
 SCORE = "LogitScore"  # sentence-transformers' module of a reranker that is a language model
 

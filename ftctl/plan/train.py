@@ -7,6 +7,7 @@ from ftctl.job.model import Job, Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.language import plan_language
 from ftctl.plan.model import TrainPlan
+from ftctl.plan.retention import check_retention
 
 
 def plan_train(
@@ -21,5 +22,8 @@ def plan_train(
     if train.trainer == "flagembedding":
         from ftctl.plan.retrieval import plan_retrieval  # a language model does without it
 
-        return plan_retrieval(job, train, facts, made), made
-    return plan_language(job, train, facts, templates, made), made
+        decided = plan_retrieval(job, train, facts, made)
+    else:
+        decided = plan_language(job, train, facts, templates, made)
+    check_retention(job, train, facts, decided, made)
+    return decided, made

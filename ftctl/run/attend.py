@@ -1,7 +1,7 @@
-"""Attend a run that was just started: show its events, and end with its exit code.
+"""Attend a run: show its events, and end with its exit code.
 
-`ftctl train` turns into this once the run is launched. It imports little: the libraries that checked
-and planned the job are not carried for the hours that the training takes.
+`ftctl train` turns into this once the run is launched, and `ftctl watch` once it has found it. It imports
+little: the libraries that checked and planned the job are not carried for the hours that the training takes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ftctl.errors import FtctlError
 from ftctl.run.directory import RunDir
@@ -18,31 +18,35 @@ from ftctl.run.follow import Ending, follow
 from ftctl.view.follow_view import view_for
 from ftctl.view.output import envelope, say
 
-WORD = "_attend"
+WORDS = {"_attend": "train", "_watch": "watch"}  # hidden words, and the verb that each one goes on with
 
 
-def become(run: Path, *, as_json: bool, since: int = 0) -> NoReturn:
-    """Replace this process by one that attends the run; events before the byte `since` are not shown."""
+def become(run: Path, *, as_json: bool, watching: bool = False, since: int = 0) -> NoReturn:
+    """Replace this process by one that attends the run; one that is only `watching` leaves it alone.
+
+    Events before the byte `since` are not shown.
+    """
     sys.stdout.flush()
     # A Ctrl-C meanwhile waits until `follow` can act on it: the mask lives on in the new program.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    command = [sys.executable, "-P", "-m", "ftctl", WORD, str(run), str(since)]
+    word = "_watch" if watching else "_attend"
+    command = [sys.executable, "-P", "-m", "ftctl", word, str(run), str(since)]
     command += ["--json"] if as_json else []
     os.execv(sys.executable, command)  # noqa: S606 - the same program, by its argument tuple
 
 
-def main(argv: list[str]) -> int:
+def main(word: str, argv: list[str]) -> int:
     """Attend the run in `argv[0]` until it ends and return its exit code; `--json` may follow.
 
-    `argv[1]` is how many bytes of its events are known already.
-    Raises FtctlError, with the run's exit code, where it failed.
+    `word` is one of WORDS; `argv[1]` is how many bytes of its events are known already. Raises FtctlError,
+    with the run's exit code, where it failed.
     """
-    run, since, as_json = RunDir(Path(argv[0])), int(argv[1]), "--json" in argv[2:]
+    verb, run, since, as_json = WORDS[word], RunDir(Path(argv[0])), int(argv[1]), "--json" in argv[2:]
     with view_for(sys.stderr.isatty(), as_json) as view:
-        ending = follow(run.path, view.show, say, since=since)
+        ending = follow(run.path, view.show, say, watching=verb == "watch", since=since)
     name = str((run.read_json("run.json") or {}).get("name", run.path.parent.name))
     if as_json:
-        return _as_json(run, name, ending)
+        return _as_json(verb, run, name, ending)
     if ending.exit_code not in (0, 130):
         error = FtctlError(f"{name} {run.path.name} {ending.state}: {ending.message}", ending.remedy)
         error.exit_code = ending.exit_code
@@ -52,13 +56,24 @@ def main(argv: list[str]) -> int:
         return 130
     say(f"done: {run.path}")
     _show_deployment(run)
+    _show_evaluation(run)
     return 0
 
 
-def _as_json(run: RunDir, name: str, ending: Ending) -> int:
-    result = {"run": str(run.path), "id": run.path.name, "name": name, "state": ending.state}
+def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
+    from ftctl.view.comparison import as_data, evaluation_of
+
+    result: dict[str, Any] = {
+        "run": str(run.path),
+        "id": run.path.name,
+        "name": name,
+        "state": ending.state,
+    }
+    evaluation = evaluation_of(run)
+    if evaluation is not None:
+        result["evaluation"] = as_data(evaluation)
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
-    sys.stdout.write(envelope("train", result, exit_code=ending.exit_code, error=detail) + "\n")
+    sys.stdout.write(envelope(verb, result, exit_code=ending.exit_code, error=detail) + "\n")
     return ending.exit_code
 
 
@@ -69,3 +84,12 @@ def _show_deployment(run: RunDir) -> None:
         from ftctl.deployments.store import describe
 
         say(describe(str(names[-1])))
+
+
+def _show_evaluation(run: RunDir) -> None:
+    """How the served model compares with its base, where rows were held out."""
+    from ftctl.view.comparison import comparison, evaluation_of
+
+    evaluation = evaluation_of(run)
+    if evaluation is not None:
+        say(comparison(evaluation))

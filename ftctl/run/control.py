@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 
 from ftctl.errors import UsageError
-from ftctl.process import ProcessId, alive, signal_session, stop_session
-from ftctl.record import from_record
+from ftctl.process import alive, own_session, signal_session, stop_session
 from ftctl.run.directory import RunDir
-from ftctl.run.state import state_of, supervisor
+from ftctl.run.state import LIVE, engine, state_of, supervisor
 
 GRACE = 15.0  # seconds that a node has to end its engine and record it
 
@@ -23,12 +22,16 @@ def request_stop(path: Path) -> None:
 def stop(path: Path, *, now: bool) -> None:
     """Stop a run. With `now` it is ended at once, and nothing of it is left when this returns.
 
-    Raises UsageError where the run has already ended.
+    Of a run that is lost the engine is ended, if it outlived its supervisor. Raises UsageError where the run
+    has already ended.
     """
-    state = state_of(path)
-    if state.state not in ("PENDING", "RUNNING", "STOPPING"):
+    state, run = state_of(path), RunDir(path)
+    left = engine(run) if state.state == "LOST" else None
+    if left is not None and own_session(left):
+        stop_session(left, grace=0.0 if now else GRACE)  # nobody is there to ask it for a checkpoint
+        return
+    if state.state not in LIVE:
         raise UsageError(f"run {state.name} {state.id} has ended: {state.state}")
-    run = RunDir(path)
     run.ask_to_stop()
     if now:
         _end(run)
@@ -42,6 +45,6 @@ def _end(run: RunDir) -> None:
         while alive(node) and time.monotonic() < deadline:
             time.sleep(0.05)
         stop_session(node, grace=0.0)
-    record = run.read_json("engine.json")
-    if record is not None:
-        stop_session(from_record(ProcessId, record), grace=0.0)
+    process = engine(run)
+    if process is not None:
+        stop_session(process, grace=0.0)

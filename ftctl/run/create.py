@@ -16,7 +16,7 @@ from ftctl.plan.model import Plan
 from ftctl.process import identify
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
-from ftctl.run.directory import STARTER, RunDir
+from ftctl.run.directory import CREATOR, RunDir
 
 PATTERN = frozenset("*?[]$")  # datasets 4.0 expands the absolute path of a data file
 ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
@@ -65,11 +65,11 @@ def create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
 def _create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
     run, now = _claim(root.absolute() / plan.job.name)
     try:
+        run.write_json(CREATOR, identify(os.getpid()))  # while it lives the run is about to start
         run.reserve()
         run.write("job.yaml", plan.job.source)
         run.write_json("plan.json", plan)
         write_steps(run, steps)
-        run.write_json(STARTER, identify(os.getpid()))
         run.write_json("run.json", _identity(plan, run, now))
     except OSError:
         _remove(run.path)

@@ -19,9 +19,10 @@ LOG = "engine.log"
 PROGRESS = "progress.jsonl"
 STOP = "stop"
 EXIT = "exit.json"
-STARTER = "starter.json"  # who starts the node: dead before it could, it leaves nobody to wait for
 ASIDE = "set-aside"
+CREATOR = "creator.json"
 RESERVE = ".reserve"
+BLOCK = 64 * 1024  # bytes of a log that are held at once
 RESERVED = 64 * 1024  # bytes, given back when the disk is full so that the end can still be recorded
 
 
@@ -82,6 +83,16 @@ class RunDir:
         except FileNotFoundError:
             return
 
+    def newest(self, *kinds: str, having: str | None = None) -> Event | None:
+        """The last event of these kinds (and with the field `having`), looked for from the end: what came
+        before it is not read."""
+        words = [json.dumps(kind) for kind in kinds]
+        for line in _backwards(self.path / EVENTS):
+            event = parse(line) if any(word in line for word in words) else None
+            if event is not None and event.kind in kinds and (having is None or having in event.data):
+                return event
+        return None
+
     def ask_to_stop(self) -> None:
         (self.path / STOP).touch()
 
@@ -134,6 +145,22 @@ class RunDir:
         (self.path / RESERVE).unlink(missing_ok=True)
 
 
+def _backwards(path: Path) -> Iterator[str]:
+    """The lines of a file from the last to the first; none where it is not there."""
+    try:
+        with open(path, "rb") as file:
+            position, rest = file.seek(0, os.SEEK_END), b""
+            while position:
+                step = min(BLOCK, position)
+                position = file.seek(position - step)
+                rest, *lines = (file.read(step) + rest).split(b"\n")
+                for line in reversed(lines):
+                    yield line.decode("utf-8", "replace")
+            yield rest.decode("utf-8", "replace")
+    except FileNotFoundError:
+        return
+
+
 class Tail:
     """Reads what is appended to a file, whole lines only; a file that is not there yet has none.
 
@@ -146,15 +173,24 @@ class Tail:
         self._rest = b""
 
     def lines(self) -> list[str]:
-        """The lines that were finished since the last call."""
+        """The lines that were finished since the last call, of a long file those of its next block.
+
+        None are given only where nothing more is there.
+        """
+        while chunk := self._read():
+            *whole, self._rest = (self._rest + chunk).split(b"\n")
+            if whole:
+                return [line.decode("utf-8", "replace") for line in whole]
+        return []
+
+    def _read(self) -> bytes:
         try:
             if self._path.stat().st_size <= self._offset:
-                return []
+                return b""
             with open(self._path, "rb") as file:
                 file.seek(self._offset)
-                chunk = file.read()
+                chunk = file.read(BLOCK)
         except FileNotFoundError:
-            return []
+            return b""
         self._offset += len(chunk)
-        *whole, self._rest = (self._rest + chunk).split(b"\n")
-        return [line.decode("utf-8", "replace") for line in whole]
+        return chunk

@@ -2,42 +2,78 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ftctl.errors import UsageError
+from ftctl.run.directory import CREATOR
+from ftctl.run.index import rows_of_all
+from ftctl.run.roots import runs_root
+
+__all__ = ["find", "is_left", "is_run", "known_runs", "lookup", "one", "runs_root"]
 
 
 def is_run(path: Path) -> bool:
     return (path / "run.json").is_file()
 
 
-def runs_root() -> Path:
-    """Where runs are kept: $FTCTL_RUNS, else `runs` in the working directory."""
-    return Path(os.environ.get("FTCTL_RUNS") or "runs").absolute()
+def is_left(path: Path) -> bool:
+    """Whether a run was begun there, be it that it was never made whole."""
+    return is_run(path) or (path / CREATOR).is_file()
 
 
 def known_runs() -> Iterator[Path]:
     """Every run under the runs folder and in the registry, each once."""
-    from ftctl.registry import runs
-
-    seen = set()
-    for path in (*sorted(runs_root().glob("*/*")), *(entry.directory for entry in runs())):
-        if path not in seen and is_run(path):
-            seen.add(path)
-            yield path
+    return (path for row in rows_of_all(records=False) if is_run(path := Path(row[0])))
 
 
-def lookup(text: str) -> Path | None:
-    """The run that `text` names; None if there is none. Raises UsageError where a short id fits several."""
+def lookup(text: str, *, half: bool = False) -> Path | None:
+    """The run that `text` names; None if there is none. `half`: also one that was never made whole.
+
+    Raises UsageError where a part of an id fits several.
+    """
+    there = is_left if half else is_run
     path = Path(text)
-    if is_run(path):
+    if there(path):
         return path.absolute()
-    named = sorted((run for run in known_runs() if run.parent.name == text), key=lambda run: run.name)
-    if named:
-        return named[-1]
-    fitting = [run for run in known_runs() if run.name.startswith(text) or run.name.endswith(text)]
+    rows = rows_of_all(records=False)
+    named = sorted((Path(row[0]) for row in rows if row[1] == text), key=lambda run: run.name, reverse=True)
+    newest = next((run for run in named if there(run)), None)
+    return newest or _by_id(text, [Path(row[0]) for row in rows if _fits(row[2], text)], there)
+
+
+def find(text: str, *, half: bool = False) -> Path:
+    """The run that `text` names, as `lookup` finds it. Raises UsageError where there is none."""
+    return _found(text, lookup(text, half=half))
+
+
+def one(text: str) -> Path:
+    """The run of an id or folder, and never of a job's name, which may stand for many; half made ones too.
+
+    Raises UsageError where there is none, or several.
+    """
+    path = Path(text)
+    if is_left(path):
+        return path.absolute()
+    rows = rows_of_all(records=False)
+    run = _by_id(text, [Path(row[0]) for row in rows if _fits(row[2], text)], is_left)
+    if run is None and any(row[1] == text for row in rows):
+        raise UsageError(f"{text} is the name of a job, not one run", f"its runs: ftctl runs --name {text}")
+    return _found(text, run)
+
+
+def _fits(identity: str, text: str) -> bool:
+    return bool(text) and (identity.startswith(text) or identity.endswith(text))
+
+
+def _by_id(text: str, candidates: list[Path], there: Callable[[Path], bool]) -> Path | None:
+    fitting = [run for run in candidates if there(run)]
     if len(fitting) > 1:
         raise UsageError(f"{text} fits {len(fitting)} runs", "give the whole id, see `ftctl runs`")
     return fitting[0] if fitting else None
+
+
+def _found(text: str, run: Path | None) -> Path:
+    if run is None:
+        raise UsageError(f"there is no run called {text}", "ftctl runs lists them")
+    return run

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ftctl.process import ProcessId, alive
+from ftctl.errors import UsageError
+from ftctl.process import ProcessId, alive, find_command
 from ftctl.record import from_record
-from ftctl.run.curve import curve
-from ftctl.run.directory import EXIT, STARTER, STOP, RunDir
+from ftctl.run.directory import CREATOR, EXIT, STOP, RunDir
+
+LIVE = ("PENDING", "RUNNING", "STOPPING")
+ENDED = ("STOPPED", "SUCCEEDED", "FAILED", "LOST")
+STATES = (*LIVE, *ENDED)
 
 
-@dataclass(frozen=True)
-class RunState:
+class RunState(NamedTuple):
     """One run, seen now. Times are in seconds since the epoch; `loss` is the last one logged."""
 
     id: str
     name: str
-    state: str  # PENDING | RUNNING | STOPPING | STOPPED | SUCCEEDED | FAILED | LOST
+    state: str  # one of STATES
     directory: str
     created: float
     ended: float | None = None
@@ -27,44 +30,114 @@ class RunState:
     loss: float | None = None
     exit_code: int | None = None
     message: str | None = None
+    evaluation: dict[str, Any] | None = None  # figures of the run's model and of its base, where measured
 
 
 def supervisor(run: RunDir) -> ProcessId | None:
     """The node that supervises the run, as it recorded itself; None before it did."""
-    record = run.read_json("node.json")
-    return None if record is None else from_record(ProcessId, record)
+    return _process(run, "node.json")
+
+
+def engine(run: RunDir) -> ProcessId | None:
+    """The engine's process that was started last; None before there was one."""
+    return _process(run, "engine.json")
 
 
 def state_of(path: Path) -> RunState:
     """The state of the run in `path`."""
     run = RunDir(path)
-    identity: dict[str, Any] = run.read_json("run.json") or {}
-    ended: dict[str, Any] | None = run.read_json(EXIT)
-    progress = _progress(run)
+    identity, ended = _object(run, "run.json"), ending(run)
+    created = identity.get("created")
     return RunState(
         id=path.name,
-        name=identity.get("name", path.parent.name),
+        name=str(identity.get("name", path.parent.name)),
         state=ended["state"] if ended else _unfinished(run),
         directory=str(path),
-        created=identity.get("created", 0.0),
-        ended=ended["ended"] if ended else None,
-        exit_code=ended["exit_code"] if ended else None,
-        message=ended["message"] if ended else None,
-        **progress,
+        created=float(created) if isinstance(created, int | float) else _made(path),
+        ended=ended.get("ended"),
+        exit_code=ended.get("exit_code"),
+        message=ended.get("message"),
+        evaluation=_measured(run),
+        **_figures(ended.get("progress") or progress(run)),
     )
 
 
+def standing(path: Path) -> str:
+    """The state alone, one of STATES, without looking at how far the run is."""
+    run = RunDir(path)
+    ended = ending(run)
+    return str(ended["state"]) if ended else _unfinished(run)
+
+
+def checked(states: Iterable[str], known: Collection[str] = STATES) -> tuple[str, ...]:
+    """States as a user wrote them. Raises UsageError for one that is not known."""
+    wanted = tuple(state.upper() for state in states)
+    for state in wanted:
+        if state not in known:
+            raise UsageError(f"{state} is none of these states", f"one of {', '.join(known)}")
+    return wanted
+
+
+def ending(run: RunDir) -> dict[str, Any]:
+    """What the run recorded of its end; empty while there is no end, or no record that can be read."""
+    record = _object(run, EXIT)
+    return record if record.get("state") in ENDED else {}
+
+
+def progress(run: RunDir) -> dict[str, Any]:
+    """How far the training is: step, total_steps and loss of the last step that was logged.
+
+    Until an attempt has logged one of its own, its step is the one that it goes on from.
+    """
+    try:
+        last = run.newest("step", "attempt", having="step")
+    except OSError:
+        return {}
+    return {} if last is None else _figures(last.data)
+
+
+def _figures(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: data.get(key) for key in ("step", "total_steps", "loss")}
+
+
+def _measured(run: RunDir) -> dict[str, Any] | None:
+    record = _object(run, "evaluation.json")
+    figures = {one: (record.get(one) or {}).get("figures") for one in ("base", "tuned")}
+    return figures if figures["tuned"] else None
+
+
 def _unfinished(run: RunDir) -> str:
+    """The state of a run that has recorded no end: it lives with its supervisor, or is about to have one."""
     node = supervisor(run)
     if node is None:
-        starter = run.read_json(STARTER)
-        waits = starter is None or alive(from_record(ProcessId, starter))
-        return "PENDING" if waits else "LOST"
-    if not alive(node):
+        creator = _process(run, CREATOR)
+        if creator is not None and alive(creator):
+            return "PENDING"
+        # Whoever launched it may have died before it could record the node, which records itself soon.
+        if find_command("node", str(run.path)) is None:
+            return "LOST"
+    elif not alive(node):
         return "LOST"
     return "STOPPING" if (run.path / STOP).exists() else "RUNNING"
 
 
-def _progress(run: RunDir) -> dict[str, Any]:
-    line = curve(run.events())
-    return {key: line[-1].data.get(key) for key in ("step", "total_steps", "loss")} if line else {}
+def _process(run: RunDir, name: str) -> ProcessId | None:
+    try:
+        return from_record(ProcessId, run.read_json(name))
+    except (OSError, TypeError):
+        return None  # not there, or not what ftctl writes: nothing that could be alive
+
+
+def _object(run: RunDir, name: str) -> dict[str, Any]:
+    try:
+        record = run.read_json(name)
+    except OSError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _made(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -12,7 +12,7 @@ from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
-from ftctl.servers import lmdeploy, vllm
+from ftctl.servers import dummy, lmdeploy, vllm
 from ftctl.servers.fault import Fault
 
 
@@ -39,11 +39,12 @@ class Server(Protocol):
         """
 
 
-SERVERS: Mapping[str, Server] = {"vllm": vllm}
+SERVERS: Mapping[str, Server] = {"vllm": vllm, "dummy": dummy}
 LATER = frozenset({"lmdeploy"})
 ARGUMENTS: Mapping[str, Callable[[ServePlan, Deploy], Mapping[str, Any]]] = {
     "vllm": vllm.arguments,
     "lmdeploy": lmdeploy.arguments,
+    "dummy": dummy.arguments,
 }
 
 

@@ -9,13 +9,14 @@ from ftctl.errors import FtctlError
 from ftctl.run.attempts import go_on
 from ftctl.run.directory import STOP, RunDir
 from ftctl.run.records import plan_of
-from ftctl.supervise.restart import Failure, decide
-from ftctl.supervise.stages import EngineFailed, Stopped
+from ftctl.supervise.failure import EngineFailed
+from ftctl.supervise.restart import decide
+from ftctl.supervise.stages import Stopped
 
 POLL = 0.1  # seconds
 
 
-def start_again(run: RunDir, failed: EngineFailed, failures: Sequence[Failure]) -> None:
+def start_again(run: RunDir, failed: EngineFailed, failures: Sequence[EngineFailed]) -> None:
     """Make the run ready for another attempt, after a while; raises `failed` where there is to be none.
 
     `failures` are all that this node has seen, `failed` the last of them. Raises Stopped where the run is

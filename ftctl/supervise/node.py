@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -21,10 +22,11 @@ from ftctl.run.curve import first_open
 from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.lock import held
 from ftctl.run.records import plan_of, steps_of
+from ftctl.run.state import progress
 from ftctl.supervise.again import start_again
+from ftctl.supervise.failure import EngineFailed
 from ftctl.supervise.guard import stand_guard
-from ftctl.supervise.restart import Failure
-from ftctl.supervise.stages import EngineFailed, Stopped, collect, run_step, serve
+from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
 
 WAIT = 30.0  # seconds for who makes the run ready to let go of it
 
@@ -54,6 +56,9 @@ def _supervise(run: RunDir) -> int:
         return _end(run, "FAILED", 1, *_disk(run, error))
     except (Stopped, Interrupted) as stopped:
         return _end(run, "STOPPED", 130, str(stopped), f"`ftctl resume {run.path.name}` goes on from there")
+    except EngineFailed as error:
+        why = {"diagnosis": error.diagnosis.name, "may_pass": error.diagnosis.may_pass}
+        return _end(run, "FAILED", error.exit_code, error.message, error.remedy, why)
     except FtctlError as error:
         return _end(run, "FAILED", error.exit_code, error.message, error.remedy)
     except Exception as bug:  # noqa: BLE001 - the last resort: the traceback goes to node.log
@@ -66,12 +71,12 @@ def _supervise(run: RunDir) -> int:
 
 def _work(run: RunDir) -> None:
     run.emit("run", {"state": "started"})
-    failures: list[Failure] = []
+    failures: list[EngineFailed] = []
     while True:
         try:
             return _phases(run)
         except EngineFailed as failed:
-            failures.append(failed.failure)
+            failures.append(failed)
             start_again(run, failed, failures)
 
 
@@ -83,7 +88,7 @@ def _phases(run: RunDir) -> None:
         if step.name in left:
             run_step(run, step)
     artifact = collect(run)
-    serve(run, artifact)
+    serve_and_judge(run, artifact)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -99,14 +104,18 @@ def _disk(run: RunDir, error: OSError) -> tuple[str, str]:
     return f"cannot write {error.filename or run.path}: {error.strerror}", "see to it and run the job again"
 
 
-def _end(run: RunDir, state: str, code: int, message: str, remedy: str) -> int:
+def _end(
+    run: RunDir, state: str, code: int, message: str, remedy: str, why: Mapping[str, object] | None = None
+) -> int:
     """Record how the run ended, for whoever asks later and for the exit code of `ftctl train`."""
     run.release()
-    record = {"state": state, "exit_code": code, "message": message, "remedy": remedy, "ended": time.time()}
+    said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
+    # How far it came stands in the record too, so that a list of runs reads no events.
+    record = {"state": state, **said, "ended": time.time(), "progress": progress(run)}
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
     run.write_json(EXIT, record)
     try:
-        run.emit("run", {"state": kinds[state], "exit_code": code, "message": message, "remedy": remedy})
+        run.emit("run", {"state": kinds[state], **said})
     except OSError as error:
         sys.stderr.write(f"the last event could not be written: {error}\n")
     return code

@@ -11,6 +11,7 @@ from ftctl.deployments.checks import check_deploy
 from ftctl.deployments.start import start
 from ftctl.errors import FtctlError, Interrupted
 from ftctl.facts.model_dir import model_facts
+from ftctl.leases.hold import held_here
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 
@@ -21,6 +22,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
     if block is None or engine is None:
         raise FtctlError("the plan has no deployment")
     served = model_facts(artifact.path) if artifact.kind == "model" else plan.facts.model
+    lease = held_here().only(plan.serve.devices if plan.serve is not None else ())
     deployment = start(
         artifact,
         block,
@@ -31,7 +33,9 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         run=run.path,
         emit=lambda kind, data: _tell(run, kind, data),
         trust_remote_code=plan.job.model.trust_remote_code,
+        lease=lease,
     )
+    lease.hand_over(f"deployment {deployment.name}", deployment.process.pid)
     told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
     parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
     run.emit("deployment", {**told, **parity})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,18 +10,20 @@ from pathlib import Path
 from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
+from ftctl.leases.hold import held_here
+from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start, stop_session
 from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
-from ftctl.supervise.lastwords import last_words, log_end
-from ftctl.supervise.restart import Failure
+from ftctl.supervise.failure import failed
+from ftctl.supervise.memory_killer import killed_for_memory
+from ftctl.supervise.silence import Silence
 from ftctl.trainers.table import trainer_of
 
 POLL = 0.1  # seconds between looks at the engine
-FULL = 16 * 1024  # bytes: with less free than this an engine failed because the disk is full
 GRACE = 10.0  # seconds an engine that has nothing to save gets to end
 
 
@@ -32,14 +33,6 @@ class Stopped(FtctlError):
     exit_code = 130
 
 
-class EngineFailed(FtctlError):
-    """A command of the engine failed; `failure` is what is known of it."""
-
-    def __init__(self, message: str, remedy: str, failure: Failure) -> None:
-        super().__init__(message, remedy)
-        self.failure = failure
-
-
 def run_step(run: RunDir, step: Step) -> None:
     """Run one command of the engine to its end, passing its progress on as events.
 
@@ -47,14 +40,17 @@ def run_step(run: RunDir, step: Step) -> None:
     """
     began = time.monotonic()
     run.emit("phase", {"name": step.name, "state": "started"})
-    logged = _size(run.path / LOG)
+    killed, logged = killed_for_memory(), _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
-    child, process = start(step.argv, cwd=run.path, env=environment(os.environ, step.env), log=run.path / LOG)
+    env, lease = environment(os.environ, step.env), held_here()
+    # The engine holds the GPUs too: should it outlive this process, they are not free.
+    child, process = start(step.argv, cwd=run.path, env=env, log=run.path / LOG, keep=lease.files)
     run.write_json("engine.json", process)
     try:
         while child.poll() is None:
             following.look()
             following.stop_if_asked(process)
+            following.end_if_stalled(process)
             time.sleep(POLL)
         following.look()
     finally:
@@ -63,9 +59,19 @@ def run_step(run: RunDir, step: Step) -> None:
     if following.stopped or (run.path / STOP).exists():
         where = f"stopped at step {following.step}" if following.step else "stopped before its first step"
         raise Stopped(where)
-    if child.returncode != 0:
+    if child.returncode != 0 or following.silent is not None:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
-        raise _failure(run, step, child.returncode, following.step, logged)
+        raise failed(
+            run.path,
+            plan_of(run),
+            step.name,
+            child.returncode,
+            step=following.step,
+            begun=following.training,
+            killed=killed_for_memory().since(killed),
+            logged=logged,
+            silent=following.silent,
+        )
     run.drop(step.scratch)
     run.emit("phase", {"name": step.name, "state": "done", "seconds": seconds})
 
@@ -80,12 +86,19 @@ class Following:
         self.stopped = False
         self.ending = False
         self.step = 0
-        self.read = trainer_of(plan_of(run)).progress
+        self.heard = False
+        self.silent: float | None = None
+        plan = plan_of(run)
+        self.read = trainer_of(plan).progress
+        limit = plan.job.resources.stall_timeout
+        self.silence = Silence(run.path / LOG, limit, lambda said: run.emit("warning", {"message": said}))
         self.tail.lines()  # a step before this one may have left its lines
 
     def look(self) -> None:
         """Pass on the events that the engine has written since the last look."""
-        for line in self.tail.lines():
+        lines = self.tail.lines()
+        self.heard = bool(lines)
+        for line in lines:
             event = self.read(line)
             if event is not None:
                 self._note(event)
@@ -106,27 +119,16 @@ class Following:
         if not self.training:
             stop_session(process, grace=GRACE)
 
+    def end_if_stalled(self, process: ProcessId) -> None:
+        """End an engine that has given no sign of life for longer than the job allows."""
+        if self.silent is None:
+            self.silent = self.silence.stalled(self.heard)
+            if self.silent is not None:
+                stop_session(process, grace=GRACE)
+
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _failure(run: RunDir, step: Step, code: int, at: int, logged: int) -> FtctlError:
-    """The error of a failed command: which step, how it ended, its last words, where the whole log is.
-
-    `logged` is how long the log was when the command was started, in bytes.
-    """
-    log = run.path / LOG
-    if shutil.disk_usage(run.path).free < FULL:
-        return FtctlError(
-            f"{step.name}: no space left on the disk of {run.path}", "free some and run the job again"
-        )
-    failure = Failure(step.name, code, at, tuple(log_end(log, logged)))
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    where = f" after step {at}" if at else ""
-    words = "\n".join(f"    {line}" for line in last_words(log, since=logged))
-    said = f"; its last words:\n{words}" if words else ", without a word"
-    return EngineFailed(f"{step.name}: the engine {how}{where}{said}", f"the whole log is {log}", failure)
 
 
 def collect(run: RunDir) -> Artifact:
@@ -164,11 +166,23 @@ def _describe(folder: Path, plan: Plan) -> None:
     describe(folder, plan.train.retrieval)
 
 
-def serve(run: RunDir, artifact: Artifact) -> None:
-    """Start the deployment that the job asks for, if it asks for one."""
+def serve_and_judge(run: RunDir, artifact: Artifact) -> None:
+    """Start the deployment that the job asks for, if it asks for one; measure it where rows were held out."""
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
+    if not judged(plan):
+        serve(run, plan, artifact)
+        return
+    from ftctl.supervise.judging import judge, judge_base
+
+    evaluation = judge_base(run, plan, artifact)
+    serve(run, plan, artifact)
+    judge(run, plan, artifact, evaluation)
+
+
+def serve(run: RunDir, plan: Plan, artifact: Artifact) -> None:
+    """Start the deployment of a plan that has one."""
     from ftctl.supervise.serving import deploy
 
     run.emit("phase", {"name": "serve", "state": "started"})

@@ -229,7 +229,22 @@ def _saving(train: Train) -> dict[str, Any]:
     kept = train.checkpoints
     arguments = strategy("save", "no" if kept.every == "never" else kept.every)
     _set(arguments, "save_total_limit", kept.keep)
-    return arguments | {"save_only_model": kept.weights_only}
+    return arguments | {"save_only_model": kept.weights_only} | _best(train)
+
+
+def _best(train: Train) -> dict[str, Any]:
+    """The best checkpoint stays and becomes the result; without getting better the training ends."""
+    best, early = train.checkpoints.keep_best, train.early_stopping
+    if best is None and early is None:
+        return {}
+    figure = best or "eval_loss"
+    arguments = {
+        "metric_for_best_model": figure,
+        "greater_is_better": not figure.endswith("loss"),
+        "load_best_model_at_end": best is not None,
+    }
+    _set(arguments, "early_stopping_steps", early.patience if early is not None else None)
+    return arguments
 
 
 def _evaluation(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
@@ -237,7 +252,8 @@ def _evaluation(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
     data = plan.job.data
     if data is None or (data.eval_share is None and not data.eval):
         return {}
-    arguments = strategy("eval", train.eval_every or "epoch")
+    with_saving = train.checkpoints.every if train.checkpoints.keep_best is not None else "epoch"
+    arguments = strategy("eval", train.eval_every or with_saving)
     arguments["per_device_eval_batch_size"] = decided.micro_batch_size
     if data.eval:
         arguments["eval_dataset"] = ",".join(f"eval_{number}" for number in range(len(data.eval)))

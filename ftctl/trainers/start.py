@@ -39,7 +39,7 @@ def command(plan: Plan, *target: str) -> tuple[str, ...]:
 
 def environment(plan: Plan) -> dict[str, str | None]:
     """What the environment variables of every training must and must not be."""
-    _, decided = training(plan)
+    train, decided = training(plan)
     env: dict[str, str | None] = {
         "CUDA_VISIBLE_DEVICES": ",".join(str(device) for device in decided.devices),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order in which nvidia-smi counts
@@ -48,6 +48,8 @@ def environment(plan: Plan) -> dict[str, str | None]:
         "HF_DATASETS_CACHE": CACHE,
         "TOKENIZERS_PARALLELISM": "false",
     }
+    if train.stop_on != "nan":  # what the runner does by itself
+        env["FTCTL_STOP_ON"] = train.stop_on
     if plan.job.model.local:
         env |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     if not decided.devices and decided.world_size > 1:

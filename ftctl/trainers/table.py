@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def trainer(name: str) -> Trainer:
     """The trainer of that name. Raises KeyError for a name that the schema does not let through."""
-    from ftctl.trainers import flagembedding, llamafactory
+    from ftctl.trainers import dummy, flagembedding, llamafactory
 
-    table: dict[str, ModuleType] = {one.NAME: one for one in (llamafactory, flagembedding)}
+    table: dict[str, ModuleType] = {one.NAME: one for one in (llamafactory, flagembedding, dummy)}
     return cast("Trainer", table[name])
 
 

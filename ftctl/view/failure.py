@@ -15,7 +15,7 @@ from ftctl.view.reports.model import counted_all
 
 def _command(argv: Sequence[str]) -> str:
     word = next((word for word in argv if not word.startswith("-")), "")
-    return "train" if word == "_attend" else word
+    return {"_attend": "train", "_watch": "watch"}.get(word, word)
 
 
 def show_error(error: FtctlError, argv: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -11,6 +12,7 @@ from ftctl.events import Event
 from ftctl.view.progress import Pace, duration, figures, remaining, sentence
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.progress import TaskID
 
 
@@ -102,22 +104,28 @@ class TerminalView:
             expand=True,
         )
         self._figures = Text("", style="dim", overflow="ellipsis", no_wrap=True)
+        self._task: TaskID | None = None
+        self._newest: Event | None = None  # the last step, until a frame shows it: many may come between two
+        self._drawn = Group(self._bar, self._figures)
         # Two frames a second show that it lives and cost the training next to nothing.
         self._live = Live(
-            Group(self._bar, self._figures), console=self._console, refresh_per_second=2, transient=True
+            get_renderable=self._frame, console=self._console, refresh_per_second=2, transient=True
         )
-        self._task: TaskID | None = None
 
     def show(self, event: Event) -> None:
+        if event.kind == "step":
+            self._newest = event
+            return
+        self._step()
         if event.kind == "phase":
             self._phase(event)
-        elif event.kind == "step":
-            self._step(event)
         elif event.kind == "begin":
             self._update(total=event.data.get("total_steps"))
             self._print(event)
         elif event.kind == "deployment" and event.data.get("state") == "starting":
             self._figures.plain = str(event.data.get("detail") or "")
+        elif event.kind == "judging":
+            self._judging(event)
         else:
             self._print(event)
 
@@ -129,13 +137,23 @@ class TerminalView:
         self._figures.truncate(0)
         if state == "started":
             self._task = self._bar.add_task(name, total=None, place="", left="")
+            begun = self._bar.tasks[-1]
+            if begun.start_time is not None:  # who comes later sees the stage's own time
+                begun.start_time -= max(0.0, time.time() - event.time)
             return
         seconds = event.data.get("seconds")
         took = f"  {duration(seconds)}" if isinstance(seconds, int | float) else ""
         mark, style = ("✓", "green") if state == "done" else ("✗", "red")
         self._console.print(f"{mark} {name}{took}", style=style, markup=False)
 
-    def _step(self, event: Event) -> None:
+    def _frame(self) -> Group:
+        self._step()
+        return self._drawn
+
+    def _step(self) -> None:
+        event, self._newest = self._newest, None
+        if event is None:
+            return
         step, total = event.data.get("step", 0), event.data.get("total_steps")
         self._update(
             completed=step,
@@ -144,6 +162,12 @@ class TerminalView:
             left=remaining(event.data),
         )
         self._figures.plain = " · ".join(figures(event.data))
+
+    def _judging(self, event: Event) -> None:
+        done, total = event.data.get("done"), event.data.get("total")
+        self._figures.plain = str(event.data.get("detail") or "")
+        if total:
+            self._update(completed=done, total=total, place=f"{done}/{total}")
 
     def _update(self, **values: object) -> None:
         if self._task is None:

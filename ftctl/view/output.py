@@ -19,6 +19,13 @@ def envelope(command: str, data: Mapping[str, Any], *, exit_code: int = 0, **mor
     return json.dumps({**head, "data": data, **more}, ensure_ascii=False, default=str)
 
 
+def envelope_of(command: str, key: str, records: Sequence[str]) -> str:
+    """The envelope of a list under `key` whose members are JSON already, as thousands of them are kept."""
+    empty = envelope(command, {key: []})
+    head, tail = empty[: -len("]}}")], empty[-len("]}}") :]
+    return head + ", ".join(records) + tail
+
+
 def emit(
     command: str, data: Mapping[str, Any], *, as_json: bool, text: RenderableType, exit_code: int = 0
 ) -> None:

@@ -109,6 +109,21 @@ def _set_aside(data: Mapping[str, Any]) -> str:
     return f"set aside: {data.get('path', '')}, now {data.get('to', '')}: {data.get('why', '')}"
 
 
+def _judging(data: Mapping[str, Any]) -> str:
+    what = data.get("detail") or f"{data.get('done', 0)} of {data.get('total', 0)}"
+    return f"measuring {data.get('model', '')}: {what}"
+
+
+def _verdict(data: Mapping[str, Any]) -> str:
+    from ftctl.judge.model import label
+
+    base, tuned = data.get("base") or {}, data.get("tuned") or {}
+    name = next(reversed(tuned), "")
+    figure = f"{label(name)} {tuned.get(name, 0):.3f}"
+    before = f", of the base model {base[name]:.3f}" if name in base else ""
+    return f"measured on {data.get('queries', 0)} held-out queries: {figure}{before}"
+
+
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "attempt": _attempt,
     "restart": _restart,
@@ -121,8 +136,11 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stopping": lambda data: "stopping at the next step, with a checkpoint",
     "stopped": lambda data: f"stopped at step {data.get('step', 0)}",
     "warning": lambda data: f"warning: {data.get('message', '')}",
+    "data": lambda data: str(data.get("message", "")),
     "artifact": lambda data: f"verified {data.get('kind', '')}: {data.get('path', '')}",
     "deployment": _deployment,
+    "judging": _judging,
+    "verdict": _verdict,
 }
 
 

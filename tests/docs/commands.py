@@ -95,8 +95,7 @@ def page() -> str:
         lines += [f"{'#' * len(command.words)} `{' '.join(command.words)}`", ""]
         for paragraph in command.paragraphs:
             lines += [paragraph, ""]
-        if not command.is_group:
-            lines += _parameters(command)
+        lines += _parameters(command)
         if command.examples:
             lines += ["```", *command.examples, "```", ""]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -42,6 +42,8 @@ def test_an_example_parses(example: str) -> None:
     context = known.make_context(words[0], words[1:])
     while hasattr(known, "commands"):
         rest = [*context._protected_args, *context.args]
+        if not rest and known.invoke_without_command:
+            break
         name, known, rest = known.resolve_command(context, rest)
         context = known.make_context(name, rest, parent=context)
 

@@ -116,4 +116,5 @@ def ask_parser(name: str, python: Path, lines: list[tuple[str, ...]]) -> list[An
 
 
 def test_every_engine_has_its_test() -> None:
-    assert set(DESCRIBED) == {"flagembedding", "lmdeploy", "llamafactory", "vllm"}
+    dummies = {name for name, one in DESCRIBED.items() if "dummy" in (name, one.engine)}
+    assert set(DESCRIBED) - dummies == {"flagembedding", "lmdeploy", "llamafactory", "vllm"}

@@ -108,7 +108,7 @@ def truth(run: Path) -> set[str]:
     record = RunDir(run).read_json("exit.json")
     if record is not None:
         return {record["state"]}
-    node = process(run, "node.json") or process(run, "starter.json")
+    node = process(run, "node.json") or process(run, "creator.json")
     return {"RUNNING", "STOPPING", "PENDING"} if node is not None and alive(node) else {"LOST"}
 
 

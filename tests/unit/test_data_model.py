@@ -206,6 +206,12 @@ def test_where_the_cache_is() -> None:
     assert cache_folder({"HOME": "/d"}) == Path("/d/.cache/huggingface/hub")
 
 
+def test_a_folder_has_no_revision(folder: Path) -> None:
+    problem = problem_of(folder, model="{path: ./model, revision: v2}")
+    assert problem.key == "model.revision"
+    assert "a folder has no revisions" in problem.message
+
+
 @pytest.mark.parametrize("revision", ["a b", "../x", "-x", "a..b", "x.lock", "a~1", "a//b", "refs/", "@"])
 def test_revisions_of_no_form(folder: Path, revision: str) -> None:
     assert revision_fault(revision)

@@ -77,6 +77,8 @@ def test_answers_that_are_all_numbers_in_a_csv(tmp_path: Path) -> None:
     assert '"output" holds nothing but numbers' in problem.message and problem.remedy
     path.write_text("instruction,output\n1+1,2\n1+2,three\n")
     assert survey(Dataset(path)).problems == ()
+    path.write_text("instruction,input,output\n1+1,,two\n1+2,,three\n")  # read as a column of None
+    assert survey(Dataset(path)).problems == ()
 
 
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
@@ -140,12 +142,21 @@ def test_text_is_for_pretraining(tmp_path: Path) -> None:
         (b"PK\x03\x04", "a zip archive or a spreadsheet"),
         (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
         (b"PAR1", "a Parquet file without the ending .parquet"),
+        ('{"text": "x"}'.encode("utf-16"), "UTF-16 text, not UTF-8"),
+        ('{"text": "x"}'.encode("utf-16-le"), "UTF-16 text, not UTF-8"),
+        ('{"text": "x"}'.encode("utf-16-be"), "UTF-16 text, not UTF-8"),
     ],
 )
 def test_packed_files_are_named(tmp_path: Path, first: bytes, said: str) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes(first + b"\x00" * 32)
     assert said in only(survey(Dataset(path)).problems).message
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.tsv"
+    path.write_text("instruction\toutput\nHi?\tYes.\n")
+    assert "it is separated by tabs" in only(survey(Dataset(path)).problems).message
 
 
 @pytest.mark.parametrize("blank", ["", " \n"])

@@ -155,7 +155,10 @@ def test_whole_numbers_become_integers() -> None:
             "train",
             ("flagembedding", "reranker.decoder_only.layerwise"),
         ),
-        ({"train": {"engine": "dummy"}}, "train", ("dummy", "")),
+        ({"train": {"engine": "dummy"}}, "train", ("dummy", "train")),
+        ({"train": {"engine": "dummy"}}, "deploy", ("dummy-server", "serve")),
+        ({"deploy": {"engine": "dummy"}}, "deploy", ("dummy-server", "serve")),
+        ({"train": {"engine": "stand-in"}}, "train", ("stand-in", "")),
         ({"deploy": {"engine": "auto"}}, "deploy", ("vllm", "serve")),
         ({"deploy": {"engine": "lmdeploy"}}, "deploy", ("lmdeploy", "api_server")),
     ],
@@ -170,7 +173,7 @@ def test_an_unknown_schema_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="no schema of vlm") as caught:
         schema_path("vlm")
     assert caught.value.remedy.startswith("did you mean vllm?")
-    assert engine_schema("dummy") is None
+    assert engine_schema("stand-in") is None
     assert schema_path("job") == ROOT / "schemas" / "job.schema.json"
     assert job_schema()["title"] == "ftctl job"
 

@@ -22,6 +22,10 @@ from tests.conftest import ROOT, Cli
         (("flagembedding", "model_name_or_path"), ("default:  needed",)),
         (("llamafactory", "optim"), ("choices:  adamw_torch, ",)),
         (("job", "train.learning_rate"), ("a number, or null", "also:     lr", "Peak learning rate")),
+        (("data.train[0].path",), ("data.train.path\n",)),
+        (("vllm", "-tp"), ("tensor_parallel_size\n",)),
+        (("vllm", "tp"), ("tensor_parallel_size\n",)),
+        (("llamafactory", "--finetuning-type"), ("finetuning_type\n",)),
         (("job",), ("data.train.path", "deploy.max_length")),
     ],
 )  # fmt: skip
@@ -35,6 +39,10 @@ def test_what_is_shown(ftctl: Cli, words: tuple[str, ...], shown: tuple[str, ...
     ("words", "says"),
     [
         (("llamafactory", "lora_rnk"), "did you mean lora_rank?"),
+        (("llamafactory", "lr"), "did you mean train.learning_rate? LLaMA-Factory calls it learning_rate"),
+        (("flagembedding", "bs"), "did you mean train.batch_size?"),
+        (("lmdeploy", "max_model_len"), "did you mean deploy.max_length? LMDeploy calls it session_len"),
+        (("lr",), "did you mean train.learning_rate?"),
         (("job", "learning_rate"), "did you mean train.learning_rate?"),
         (("job", "train.lr"), "did you mean train.learning_rate?"),
         (("job", "trian.epochs"), "did you mean train.epochs?"),

@@ -32,9 +32,15 @@ def test_without_a_driver_nothing_is_asked(tmp_path: Path) -> None:
 
 
 def test_gpus_are_listed(tmp_path: Path) -> None:
-    environ = _smi(tmp_path / "bin", "echo '0, 143771, 9.0, NVIDIA H200'; echo '1, [N/A], [N/A], Odd, Name'")
+    environ = _smi(
+        tmp_path / "bin",
+        "echo '0, 143771, 9.0, GPU-1a2b, NVIDIA H200'; echo '1, [N/A], [N/A], GPU-3c, Odd, Name'",
+    )
     facts = machine_facts(tmp_path, {**environ, "CUDA_VISIBLE_DEVICES": "1"}, driver=(tmp_path,))
-    assert facts.gpus == (Gpu(0, "NVIDIA H200", 143771 * MIB, 9.0), Gpu(1, "Odd, Name", 0))
+    assert facts.gpus == (
+        Gpu(0, "NVIDIA H200", 143771 * MIB, 9.0, "GPU-1a2b"),
+        Gpu(1, "Odd, Name", 0, None, "GPU-3c"),
+    )
     assert facts.cuda_visible_devices == "1"
 
 

@@ -17,6 +17,9 @@ from tests.model_files import SHAPES, safetensors, write_model
 INDEX = "model.safetensors.index.json"
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+
+
 @pytest.mark.parametrize("shards", [False, True])
 def test_facts_of_a_whole_model(tmp_path: Path, shards: bool) -> None:
     facts = model_facts(write_model(tmp_path / "模型 one", shards=shards))
@@ -80,6 +83,9 @@ def _pipe(folder: Path) -> None:
         (lambda folder: (folder / "config.json").write_text("{}"), "names no architecture"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no weights"),
+        (lambda folder: (folder / "tokenizer.json").write_text('{"model": '), "no whole JSON object"),
+        (lambda folder: (folder / "tokenizer.json").write_bytes(POINTER), "a Git LFS pointer"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(POINTER), "a Git LFS pointer"),
         (_pickled, "weights are pickled"),
         (_dangling, "has no weights"),
         (_pipe, "no such file"),

@@ -10,7 +10,7 @@ from ftctl.importing import shell_words
 from ftctl.importing.compare import compare, same
 from ftctl.importing.draft import Draft, names
 from ftctl.importing.flags import nested, parse, value_of
-from ftctl.importing.source import read
+from ftctl.importing.source import Around, read
 from ftctl.importing.table import origin_of
 from ftctl.importing.write import text as written
 from ftctl.job.load import job_schema
@@ -32,6 +32,9 @@ from ftctl.job.yaml12 import compose
         ('A="x \\\n y"\nrun $A', [("run", "x", "y")]),
         ("cmd=\"run \\\n  x\"\necho $cmd\neval $cmd", [("run", "x")]),
         ("run 'never closed", []),
+        ("a=(--x 'b c')\na+=(--y)\nrun \"${a[@]}\" z", [("run", "--x", "b c", "--y", "z")]),
+        ("declare -a a=(\n  --x 1 # one\n  --y\n)\nrun ${a[*]}", [("run", "--x", "1", "--y")]),
+        ("run $(ls 'a b' | tail -1) `pwd; x`/o", [("run", "$(ls 'a b' | tail -1)", "`pwd; x`/o")]),
         ("", []),
     ],
 )  # fmt: skip
@@ -168,3 +171,34 @@ def test_a_strange_file_is_a_job_or_a_clean_error(text: str) -> None:
         assert str(error)
     else:
         assert compose(made.text, "x.job.yaml")[1] == ()
+
+
+def drafted(text: str) -> dict[str, Any]:
+    source = read(text, "run.sh")
+    return origin_of(source, None).convert(source, Around(), job_schema()).job
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "torchrun --nproc_per_node 2 -m",
+        "accelerate launch --num_processes 4 --num_machines 2 -m",
+        "accelerate launch --num_processes=2 -m",
+        "deepspeed --num_gpus 2 --module",
+    ],
+)
+def test_every_launcher_says_how_many_processes(start: str) -> None:
+    args = "FlagEmbedding.finetune.embedder.encoder_only.base --model_name_or_path a/b --train_data d.jsonl"
+    job = drafted(f"{start} {args} --per_device_train_batch_size 4\n")
+    assert job["resources"]["gpus"] == 2
+    assert job["train"]["batch_size"] == 8
+
+
+def test_short_flags_of_vllm_reach_their_arguments() -> None:
+    native = drafted("vllm serve a/b -O3 -cc.mode=3\n")["deploy"]["native"]
+    assert native == {"optimization_level": "3", "compilation_config": {"mode": 3}}
+
+
+def test_a_text_that_stands_for_a_number_differs_with_a_reason() -> None:
+    [difference] = compare({"learning_rate": "1e-4"}, {"learning_rate": 1e-4})
+    assert difference.why == "the number that the text stands for"

@@ -45,6 +45,15 @@ def test_the_schema_is_valid_draft_2020_12() -> None:
     assert SOURCE["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
+@pytest.mark.parametrize(("block", "folder"), [("train", "training"), ("deploy", "serving")])
+def test_an_editor_is_offered_the_arguments_of_every_engine(block: str, folder: str) -> None:
+    native = SOURCE["properties"][block]["properties"]["native"]
+    offered = {form["$ref"] for form in native["anyOf"][1:]}
+    assert offered == {f"{folder}/{file.name}" for file in (bundled("schemas") / folder).iterdir()}
+    # They only offer: what is wrong is said by `ftctl validate`, which knows which engine it is.
+    Draft202012Validator(native).validate({"no-such": None})
+
+
 @pytest.mark.parametrize("key", sorted(KEYS))
 def test_every_key_explains_itself(key: str) -> None:
     schema = KEYS[key]

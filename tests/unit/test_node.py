@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,29 @@ def test_an_engine_killed_in_training_is_named_as_killed(start: Callable[..., Ru
     ending = follow(start("--die-at", "2").path, lambda _: None, lambda _: None)
     assert ending.exit_code == 1
     assert "was killed by signal 9 after step 1" in ending.message
+
+
+def test_a_failure_is_recorded_with_its_diagnosis(start: Callable[..., RunDir]) -> None:
+    run = start("--die-at", "2")
+    ending = follow(run.path, lambda _: None, lambda _: None)
+    assert "killed from outside (signal 9)" in ending.message
+    assert "what decides: micro_batch_size 16" in ending.remedy
+    last = [event for event in run.events() if event.kind == "run"][-1]
+    for record in (last.data, run.read_json("exit.json")):
+        assert (record["diagnosis"], record["may_pass"]) == ("killed", True)
+
+
+def test_an_engine_without_a_sign_of_life_is_ended(tmp_path: Path) -> None:
+    made = plan()
+    resources = replace(made.job.resources, stall_timeout=0.6)
+    silent = Rendered((sys.executable, ENGINE, "--steps", "2", "--pause", "60"))
+    run = create(replace(made, job=replace(made.job, resources=resources)), {"train": silent}, tmp_path)
+    launcher("local").submit(run.path)
+    ending = follow(run.path, lambda _: None, lambda _: None)
+    assert (ending.state, ending.exit_code) == ("FAILED", 1)
+    assert "no progress: neither a step nor a line of its log for 0.01" in ending.message
+    assert run.read_json("exit.json")["diagnosis"] == "stalled"
+    assert session_members(engine_of(run).pid) == ()
 
 
 def test_an_engine_that_leaves_no_result_is_a_failure(start: Callable[..., RunDir]) -> None:

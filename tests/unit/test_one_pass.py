@@ -281,3 +281,10 @@ def test_of_another_engine_only_native_arguments_are_known_by_their_key() -> Non
     doubt = Doubt(frozenset({"train.epochs"}))
     assert doubt.within(*sources("temperature", frozenset(), "flagembedding"))
     assert not doubt.within(*sources("fp16", frozenset({"train.native.fp16"}), "flagembedding"))
+
+
+def test_a_key_goes_also_where_its_place_was_told_of_something_else(tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text("name: a\nmodel: org/m\ndeploy: {engine: vllm,!kv_cache_memory: 6 native: {seed: 5}}\n")
+    (found,) = draft(job, environ=ENVIRON).problems
+    assert "tag !kv_cache_memory: is not known" in found.message

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ftctl.facts.model import RetrievalFacts
-from ftctl.job.model import Deploy, Lora, Model, Resources, Retrieval, Train
+from ftctl.job.model import Data, Dataset, Deploy, Lora, Model, Resources, Retrieval, Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import Plan, RetrievalPlan
 from tests.plans import A100, decide, facts, job, machine
@@ -301,3 +302,25 @@ def test_precision_follows_the_gpu() -> None:
     plan, _ = decided(Train(task="embedding"), BERT, machine=machine(A100), resources=Resources(gpus=1))
     assert plan.train is not None
     assert (plan.train.precision, plan.train.devices) == ("bf16", (0,))
+
+
+@pytest.mark.parametrize(("share", "rows"), [(None, 80), (0.1, 72), (20, 60), (0.001, 79)])
+def test_an_epoch_has_no_step_for_what_is_held_out(share: float | None, rows: int) -> None:
+    data = Data((Dataset(Path("/data/train.jsonl")),), eval_share=share)
+    plan, made = decided(Train(task="embedding", batch_size=1), BERT, data=data, deploy=Deploy())
+    assert not made.problems
+    assert plan.train is not None
+    assert plan.train.steps_per_epoch == rows
+    assert ("data.eval" in [choice.key for choice in made.choices]) == (share is not None)
+
+
+def test_held_out_rows_without_a_deployment_are_said_to_be_unused() -> None:
+    data = Data((Dataset(Path("/data/train.jsonl")),), eval_share=8)
+    _, made = decided(Train(task="embedding"), BERT, data=data)
+    assert "no endpoint to ask" in reason(made, "data.eval")
+
+
+def test_all_rows_cannot_be_held_out() -> None:
+    data = Data((Dataset(Path("/data/train.jsonl")),), eval_share=80)
+    _, made = decided(Train(task="embedding"), BERT, data=data)
+    assert [problem.key for problem in made.problems] == ["data.eval"]

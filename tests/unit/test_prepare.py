@@ -29,3 +29,11 @@ def test_an_interpreter_that_cannot_be_run_is_named_where_it_is_written(tmp_path
         (5, "deploy.engine_python", "engine"),
     ]
     assert all("is not executable" in problem.message for problem in caught.value.problems)
+
+
+def test_a_model_shared_over_gpus_is_valid_where_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text("name: a\nmodel: x/y\ndeploy: {tensor_parallel: 2, data_parallel: 2}\n")
+    plan = prepare(load(path, environ=ENVIRON), environ=ENVIRON, anywhere=True)
+    assert plan.serve is not None
+    assert len(plan.serve.devices) == 4

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ftctl.diagnosis.model import Diagnosis
 from ftctl.errors import FtctlError, UsageError
 from ftctl.events import Event
 from ftctl.job.model import Checkpoints, Deploy, Resources, Train
@@ -23,7 +24,8 @@ from ftctl.run.curve import curve, first_open
 from ftctl.run.directory import RunDir
 from ftctl.run.lock import held
 from ftctl.run.state import state_of
-from ftctl.supervise.restart import Failure, decide
+from ftctl.supervise.failure import EngineFailed
+from ftctl.supervise.restart import decide
 from ftctl.trainers import llamafactory
 from tests.model_files import SHAPES, safetensors, write_adapter
 from tests.plans import job, plan
@@ -128,6 +130,8 @@ def test_an_attempt_goes_on_from_the_last_whole_checkpoint(tmp_path: Path) -> No
     assert state_of(run.path).step == 10
     kinds = [event.kind for event in run.events()]
     assert kinds[-2:] == ["set_aside", "attempt"]
+    run.emit("step", {"step": 11, "total_steps": 30, "loss": 0.5})
+    assert state_of(run.path).step == 11
 
 
 def test_without_a_checkpoint_it_begins_again(tmp_path: Path) -> None:
@@ -150,6 +154,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     checkpoint(run.path / "output", 30)
     assert go_on(run, plan(), lost_record(run)).phase == "merge"
     assert steps(run) == [30]
+    assert state_of(run.path).loss == 1.0
     assert not (run.path / "native/train.yaml").exists()
     longer = go_on(run, plan(), lost_record(run), longer=True)
     assert (longer.phase, longer.step) == ("train", 30)
@@ -226,11 +231,9 @@ def test_what_may_change_is_not_refused() -> None:
     assert problem.key == "train.max_steps"
 
 
-def killed(step: int, code: int = -9) -> Failure:
-    return Failure("train", code, step)
-
-
-WATCHDOG = "[rank0]: [PG ID 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7)"
+def killed(step: int, *, may_pass: bool = True) -> EngineFailed:
+    diagnosis = Diagnosis("killed", "it was killed", "", may_pass)
+    return EngineFailed("train: killed", "", diagnosis, phase="train", code=-9, step=step)
 
 
 @pytest.mark.parametrize(
@@ -240,12 +243,10 @@ WATCHDOG = "[rank0]: [PG ID 0] Watchdog caught collective operation timeout: Wor
         ([killed(5), killed(9)], True),
         ([killed(5), killed(5)], False),
         ([killed(5), killed(9), killed(12)], False),
-        ([Failure("train", 1, 5, ("ValueError: bad row",))], False),
-        ([Failure("train", 1, 5, ("torch.OutOfMemoryError: CUDA out of memory",))], False),
-        ([Failure("train", 1, 5, (WATCHDOG, "more"))], True),
+        ([killed(5, may_pass=False)], False),
     ],
 )
-def test_only_what_may_pass_is_tried_again(failures: list[Failure], again: bool) -> None:
+def test_only_what_may_pass_is_tried_again(failures: list[EngineFailed], again: bool) -> None:
     decision = decide(failures, allowed=2)
     assert decision.again is again
     assert decision.reason

@@ -42,10 +42,17 @@ def steps(run: RunDir) -> list[int]:
     return [event.data["step"] for event in curve(run.events())]
 
 
+def listed(cli: Cli) -> tuple[str, int]:
+    """The state and the step that `ftctl runs` tells of the only run."""
+    (entry,) = cli("runs", "--json", code=0).data["runs"]
+    return entry["state"], entry["step"]
+
+
 def test_of_two_resumes_at_once_one_wins(ftctl: Cli) -> None:
     env = {"STANDIN_PAUSE": "0.02", "STANDIN_DIE": "8"}
     ftctl("train", job(ftctl), env=env, code=1)
     run = the_run(ftctl)
+    assert listed(ftctl) == ("FAILED", 7)  # the index of runs knows this end from now on
     (ftctl.cwd / "rows.jsonl").rename(ftctl.cwd / "away")
     assert "rows.jsonl" in ftctl("resume", run.path.name, code=2).err
     (ftctl.cwd / "away").rename(ftctl.cwd / "rows.jsonl")
@@ -65,6 +72,7 @@ def test_of_two_resumes_at_once_one_wins(ftctl: Cli) -> None:
     assert "in the hands of another" in said[codes.index(2)] or "is RUNNING" in said[codes.index(2)]
     assert steps(run) == list(range(1, 41))
     assert run.attempt() == 2
+    assert listed(ftctl) == ("SUCCEEDED", 40)
     assert run.read_json("run.json")["overrides"] == ["train.max_steps=40"]
     assert "nothing to do" in ftctl("resume", run.path.name, code=0).out
 

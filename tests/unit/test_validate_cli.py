@@ -133,3 +133,9 @@ def test_progress_is_for_a_terminal(ftctl: Cli) -> None:
     assert text.endswith(" \r")
     quiet = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
     assert quiet.stderr == b""
+
+
+def test_a_file_that_is_given_twice_is_checked_once(ftctl: Cli, folder: Path) -> None:
+    job = folder / "jobs" / "a.yaml"
+    said = ftctl("validate", str(job), "jobs/a.yaml", str(job), code=0)
+    assert said.out.count("valid") == 1

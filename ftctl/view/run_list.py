@@ -1,0 +1,40 @@
+"""Runs as a table for people; thousands of them are drawn as quickly as a few."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ftctl.run.state import RunState
+from ftctl.view.progress import duration
+
+HEAD = ("run", "name", "state", "started", "took", "step", "loss")
+NDCG = "ndcg@10"
+
+
+def run_list(runs: Sequence[RunState], now: float) -> str:
+    """A line for every run under a head. `now` is in seconds since the epoch."""
+    measured = any(run.evaluation for run in runs)
+    head = (*HEAD, "nDCG@10") if measured else HEAD
+    rows = [head, *(_row(run, now)[: len(head)] for run in runs)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    form = "  ".join(f"{{:<{width}}}" for width in widths)
+    return "\n".join(form.format(*row).rstrip() for row in rows)
+
+
+def _row(run: RunState, now: float) -> tuple[str, ...]:
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+    step = "" if run.step is None else f"{run.step}/{run.total_steps or '?'}"
+    loss = f"{run.loss:.4f}" if isinstance(run.loss, int | float) else ""
+    until = now if run.ended is None else run.ended
+    took = "" if run.state == "LOST" else duration(max(0.0, until - run.created))
+    return (run.id, run.name, run.state, started, took, step, loss, _figure(run))
+
+
+def _figure(run: RunState) -> str:
+    """The figure of the base model and that of the run's own, where rows were held out."""
+    if run.evaluation is None:
+        return ""
+    base, tuned = run.evaluation["base"], run.evaluation["tuned"]
+    before = f"{base[NDCG]:.3f} → " if base else ""
+    return f"{before}{tuned[NDCG]:.3f}"

@@ -1,0 +1,312 @@
+"""Leases as real processes take, hold, inherit and lose them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftctl.artifacts.model import Artifact
+from ftctl.deployments import store
+from ftctl.deployments.stop import stop as stop_deployment
+from ftctl.deployments.target import target_of
+from ftctl.errors import FtctlError, Missing
+from ftctl.facts.model import EngineFacts, Gpu
+from ftctl.facts.nvml import Load
+from ftctl.job.model import Deploy
+from ftctl.launchers import launcher
+from ftctl.leases.folder import holders
+from ftctl.leases.hold import NOTHING, Lease, held_here
+from ftctl.leases.model import Wish
+from ftctl.leases.of_job import lease_again, lease_for
+from ftctl.leases.queue import queue
+from ftctl.leases.take import Asking, take
+from ftctl.plan.serve import plan_serve
+from ftctl.process import ProcessId, alive, stop_session
+from ftctl.record import from_record
+from ftctl.rendered import Rendered
+from ftctl.run.control import stop
+from ftctl.run.create import create
+from ftctl.run.directory import RunDir
+from ftctl.run.follow import follow
+from ftctl.supervise.serving import deploy
+from tests.conftest import Cli
+from tests.plans import job, machine, plan
+
+STANDIN = Path(__file__).parent.parent / "standin"
+RACE = str(STANDIN / "gpu_race.py")
+IDLE = Load(80 * 2**30, 0, 0)
+
+
+def cards(count: int) -> tuple[Gpu, ...]:
+    return tuple(Gpu(index, "any", 1, None, f"GPU-{index}") for index in range(count))
+
+
+def ask(
+    folder: Path,
+    count: int = 0,
+    *named: int,
+    gpus: int = 4,
+    loads: dict[int, Load] | None = None,
+    said: list[str] | None = None,
+) -> Lease:
+    """Take GPUs in this process, without waiting."""
+    wish = Wish(named, max(count, len(named)), tuple(range(gpus)))
+    words = [] if said is None else said
+    asking = Asking(wish, cards(gpus), "this test", folder, lambda: (loads or {}, None), words.append)
+    return take(asking)
+
+
+def race(
+    folder: Path, processes: int, gpus: int, wanted: int, mode: str, out: int
+) -> subprocess.Popen[bytes]:
+    numbers = map(str, (processes, gpus, wanted))
+    return subprocess.Popen(
+        [sys.executable, RACE, str(folder), *numbers, mode], stdin=subprocess.PIPE, stdout=out
+    )
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def held(folder: Path) -> list[int]:
+    return [one.index for one in holders(folder)]
+
+
+def test_fifty_at_once_never_get_one_gpu_twice(tmp_path: Path) -> None:
+    leases = tmp_path / "leases"
+    with race(tmp_path, 50, 8, 2, "hold", subprocess.PIPE) as racers:
+        assert racers.stdout is not None and racers.stdin is not None
+        lines = [racers.stdout.readline().decode() for _ in range(50)]
+        got = [list(map(int, line.split()[1:])) for line in lines if line.startswith("got")]
+        refused = [
+            line for line in lines if line.startswith("refused 2 GPUs cannot be taken: GPU 0,1 is held")
+        ]
+        assert (len(got), len(refused)) == (4, 46)
+        assert sorted(index for _, *indices in got for index in indices) == list(range(8)) == held(leases)
+
+        victim, *lost = got[2]
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: len(held(leases)) == 6)
+        assert [index for index in range(8) if index not in held(leases)] == lost
+        mine = ask(leases, 2, gpus=8)
+        assert mine.gpus == tuple(lost)
+        mine.close()
+
+        racers.stdin.close()
+        assert racers.stdout.read().split() == [b"failed", b"1"], "only the one that was killed"
+    assert held(leases) == []
+
+
+def test_fifty_who_wait_each_get_their_turn(tmp_path: Path) -> None:
+    with race(tmp_path, 50, 8, 2, "turns", subprocess.PIPE) as racers:
+        lines = racers.communicate(timeout=60)[0].decode().splitlines()
+    assert lines[-1] == "failed 0"
+    assert len({line.split()[1] for line in lines if line.startswith("got")}) == 50
+    assert held(tmp_path / "leases") == [] and queue(tmp_path / "leases") == []
+
+
+def test_who_waits_is_served_in_order_and_the_dead_are_passed_over(tmp_path: Path) -> None:
+    leases = tmp_path / "leases"
+    mine = ask(leases, 1, gpus=1)
+    entry, out = os.pipe()
+    waiters = []
+    for place in range(4):
+        waiters.append(race(tmp_path, 1, 1, 1, "turns", out))
+        until(lambda place=place: len(queue(leases)) == place + 1)  # type: ignore[misc] # mypy #12557
+    order = [one.who.pid for one in queue(leases)]
+    with pytest.raises(Missing, match="is held by this test"):
+        ask(leases, 1, gpus=1)
+    os.kill(order[1], signal.SIGKILL)
+    until(lambda: len(queue(leases)) == 3)
+    mine.close()
+    for waiter in waiters:
+        waiter.communicate(timeout=20)
+    os.close(out)
+    with open(entry, encoding="utf-8") as lines:
+        got = [int(line.split()[1]) for line in lines if line.startswith("got")]
+    assert got == [order[0], *order[2:]]
+
+
+def test_who_does_not_wait_does_not_pass_those_who_do(tmp_path: Path) -> None:
+    leases = tmp_path / "leases"
+    mine = ask(leases, 0, 1, gpus=2)
+    with race(tmp_path, 1, 2, 2, "turns", subprocess.PIPE) as waiter:
+        until(lambda: len(queue(leases)) == 1)
+        with pytest.raises(Missing, match=r"GPU 0 is waited for by racer \d+ \(pid"):
+            ask(leases, 1, gpus=2)
+        assert ask(leases, 0, 2, gpus=3).gpus == (2,), "nobody waits for that one"
+        mine.close()
+        assert waiter.communicate(timeout=20)[0].decode().endswith("0 1\nfailed 0\n")
+
+
+def test_named_gpus_are_taken_or_their_holder_is_named(tmp_path: Path) -> None:
+    said: list[str] = []
+    first = ask(tmp_path, 0, 1, 3)
+    assert first.gpus == (1, 3)
+    with pytest.raises(Missing, match=rf"GPU 3 is held by this test \(pid {os.getpid()}") as caught:
+        ask(tmp_path, 0, 2, 3)
+    assert "--wait" in caught.value.remedy and caught.value.exit_code == 4
+    busy = {0: Load(80 * 2**30, 40 * 2**30, 99), 2: IDLE}
+    assert ask(tmp_path, 1, loads=busy).gpus == (2,)
+    assert ask(tmp_path, 0, 0, loads=busy, said=said).gpus == (0,)
+    assert said == [
+        "GPU 0 has 40.0 of 80.0 GiB in use by a program that holds no lease; it was asked for by name"
+    ]
+    first.close()
+    assert held(tmp_path) == [0, 2]
+
+
+def test_a_run_that_goes_on_takes_the_very_gpus_of_its_plan(tmp_path: Path) -> None:
+    known = replace(plan().facts, machine=replace(machine(*cards(4)), leased=(1, 3)))
+    block = Deploy(gpus=(3,))
+    serve, _ = plan_serve(block, name="ft", model=known.model, machine=known.machine)
+    train = plan().train
+    assert train is not None
+    made = replace(plan(), facts=known, train=replace(train, devices=(1,)), serve=serve)
+    environ = {"FTCTL_LEASES": str(tmp_path)}
+    first = lease_again(made, wait=False, say=lambda _: None, environ=environ)
+    assert first.gpus == (1, 3)
+    with pytest.raises(Missing, match="GPU 1,3 is held by ftctl resume small"):
+        lease_again(made, wait=False, say=lambda _: None, environ=environ)
+    assert lease_again(plan(), wait=False, say=lambda _: None, environ=environ) == NOTHING
+
+
+def test_part_of_a_lease_can_be_given_back(tmp_path: Path) -> None:
+    lease = ask(tmp_path, 3)
+    assert held_here(tmp_path) == lease
+    left = lease.only((1,))
+    assert left.gpus == (1,) and held(tmp_path) == [1] and held_here(tmp_path) == left
+    assert left.only(()) == NOTHING and held(tmp_path) == [] and held_here(tmp_path) == NOTHING
+
+
+def test_a_folder_that_nobody_can_write_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FtctlError, match="leases cannot be kept in") as caught:
+        ask(tmp_path / "file", 1)
+    assert "FTCTL_LEASES" in caught.value.remedy
+
+
+def test_without_gpus_nothing_is_taken_or_made(tmp_path: Path) -> None:
+    environ = {"FTCTL_LEASES": str(tmp_path / "leases")}
+    lease = lease_for(job(), machine(), wait=True, say=lambda _: None, environ=environ)
+    assert lease == NOTHING
+    assert holders(tmp_path / "leases") == [] and not (tmp_path / "leases").exists()
+
+
+@pytest.fixture
+def leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of leases of this test's own, for the processes that it starts."""
+    monkeypatch.setenv("FTCTL_LEASES", str(tmp_path / "leases"))
+    return tmp_path / "leases"
+
+
+@pytest.fixture
+def start(tmp_path: Path, leases: Path) -> Iterator[Callable[..., RunDir]]:
+    """Start a run of the stand-in engine that leases two GPUs of four; ends what a test leaves."""
+    runs: list[RunDir] = []
+
+    def _start(*options: str) -> RunDir:
+        step = Rendered((sys.executable, str(STANDIN / "engine.py"), *options))
+        run = create(plan(), {"train": step}, tmp_path)
+        runs.append(run)
+        launcher("local").submit(run.path, ask(leases, 2))
+        return run
+
+    yield _start
+    for run in runs:
+        stop_session(from_record(ProcessId, run.read_json("node.json")), grace=0.0)
+        stop_session(from_record(ProcessId, run.read_json("engine.json")), grace=0.0)
+
+
+def test_a_run_holds_its_gpus_until_its_engine_has_ended(start: Callable[..., RunDir], leases: Path) -> None:
+    run = start("--steps", "3", "--pause", "0.2")
+    assert held(leases) == [0, 1]
+    (first, _) = holders(leases)
+    node = from_record(ProcessId, run.read_json("node.json"))
+    assert (first.what, first.pid) == (f"run small {run.path.name}", node.pid)
+    until(lambda: any(event.kind == "step" for event in run.events()))
+    with pytest.raises(Missing, match="GPU 0,1 is held by run small"):
+        ask(leases, 3)
+    follow(run.path, lambda _: None, lambda _: None)
+    until(lambda: not alive(node))
+    assert held(leases) == []
+
+
+def test_a_killed_supervisor_leaves_the_lease_to_its_living_engine(
+    start: Callable[..., RunDir], leases: Path
+) -> None:
+    run = start("--steps", "1000")
+    until(lambda: any(event.kind == "step" for event in run.events()))
+    node, engine = (from_record(ProcessId, run.read_json(f"{one}.json")) for one in ("node", "engine"))
+    os.kill(node.pid, signal.SIGKILL)
+    until(lambda: not alive(node))
+    assert held(leases) == [0, 1], "the engine still computes on them"
+    os.kill(engine.pid, signal.SIGKILL)
+    until(lambda: not alive(engine))
+    until(lambda: held(leases) == [], 2.0)
+
+
+def test_stop_now_frees_the_gpus(start: Callable[..., RunDir], leases: Path) -> None:
+    run = start("--steps", "1000", "--child")
+    until(lambda: any(event.kind == "step" for event in run.events()))
+    stop(run.path, now=True)
+    assert held(leases) == []
+
+
+def test_a_deployment_after_training_keeps_only_what_it_serves_on(
+    tmp_path: Path, leases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
+    block = Deploy(native={"stand-in": "quick"}, gpus=(1,))
+    four = replace(machine(*cards(4)), leased=(0, 1))
+    known = replace(
+        plan().facts, machine=four, server=EngineFacts("vllm", "user", STANDIN / "server.py", True)
+    )
+    serve, _ = plan_serve(block, name="ft", model=known.model, machine=four)
+    decided = replace(plan(), job=replace(plan().job, deploy=block, name="ft"), facts=known, serve=serve)
+    run = create(decided, {}, tmp_path)
+    assert ask(leases, 2).gpus == (0, 1)  # as the node is given it
+
+    deploy(run, decided, Artifact("hub", Path("some/model")))
+    entry = store.get("ft")
+    (holder,) = holders(leases)
+    assert (holder.index, holder.what, holder.pid) == (1, "deployment ft", entry.deployment.process.pid)
+    assert held_here(leases) == NOTHING, "the server alone holds it"
+    stop_deployment(entry, now=True)
+    assert held(leases) == []
+
+
+@pytest.mark.parametrize(("written", "asked"), [(frozenset(), 2), (frozenset({"deploy.gpus"}), (1, 3))])
+def test_a_run_is_deployed_again_on_any_gpus_unless_its_job_names_them(
+    tmp_path: Path, written: frozenset[str], asked: int | tuple[int, ...]
+) -> None:
+    placed = replace(plan().job, deploy=Deploy(gpus=(1, 3)), written=written)
+    run = create(replace(plan(), job=placed), {}, tmp_path)
+    run.write_json("artifact.json", Artifact("model", tmp_path))
+    assert target_of(str(run.path), ()).deploy.gpus == asked
+
+
+def test_doctor_shows_who_holds_what_and_who_waits(tmp_path: Path, ftctl: Cli) -> None:
+    leases = tmp_path / "leases"
+    mine = ask(leases, 1, gpus=1)
+    mine.name("run support-bot 20260101-120000-abcd")
+    with race(tmp_path, 1, 1, 1, "turns", subprocess.PIPE) as waiter:
+        until(lambda: len(queue(leases)) == 1)
+        answer = ftctl("doctor", "--json", env={"FTCTL_LEASES": str(leases)}, code=0)
+        mine.close()
+        waiter.communicate(timeout=20)
+    found = {one["what"]: one["answer"] for one in answer.data["findings"]}
+    assert found["gpu 0"].startswith(f"is held by run support-bot 20260101-120000-abcd (pid {os.getpid()}, ")
+    assert "racer" in found["gpu queue"] and found["gpu queue"].endswith("waits")
