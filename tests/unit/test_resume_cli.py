@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from ftctl.facts.model import Gpu
+from ftctl.leases.folder import holders
+from ftctl.leases.model import Wish
+from ftctl.leases.take import Asking, take
+from ftctl.record import to_record
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from tests.conftest import ROOT, Cli
 from tests.model_files import write_model
 
+GPU = Gpu(0, "any", 1, None, "GPU-0")
+Answer = TypeVar("Answer")
 STANDIN = ROOT / "tests" / "standin" / "llamafactory.py"
 
 
@@ -40,6 +50,15 @@ def the_run(cli: Cli) -> RunDir:
 
 def steps(run: RunDir) -> list[int]:
     return [event.data["step"] for event in curve(run.events())]
+
+
+def awaited(look: Callable[[], Answer | None]) -> Answer:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + 20
+    while not (found := look()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found
 
 
 def listed(cli: Cli) -> tuple[str, int]:
@@ -77,14 +96,32 @@ def test_of_two_resumes_at_once_one_wins(ftctl: Cli) -> None:
     assert "nothing to do" in ftctl("resume", run.path.name, code=0).out
 
 
-def test_an_engine_that_was_killed_is_started_again(ftctl: Cli) -> None:
-    ftctl("train", job(ftctl, max_restarts=1), env={"STANDIN_PAUSE": "0.02", "STANDIN_DIE": "8"}, code=0)
-    run = the_run(ftctl)
-    (decision,) = [event.data for event in run.events() if event.kind == "restart"]
-    assert (decision["again"], decision["used"], decision["allowed"]) == (True, 0, 1)
+def on_a_gpu(run: RunDir) -> None:
+    """Let the run's plan say that it trains on a GPU, of which this machine may have none."""
+    record = run.read_json("plan.json")
+    record["facts"]["machine"]["gpus"] = [to_record(GPU)]
+    record["train"]["devices"] = [GPU.index]
+    run.write_json("plan.json", record)
+
+
+def test_it_goes_on_with_its_gpus_and_keeps_them_when_it_is_started_again(ftctl: Cli, tmp_path: Path) -> None:
+    ftctl("train", job(ftctl, max_restarts=1), env={"STANDIN_PAUSE": "0.01", "STANDIN_RAISE": "2"}, code=1)
+    run, leases = the_run(ftctl), tmp_path / "leases"
+    on_a_gpu(run)
+    env = {"FTCTL_LEASES": str(leases), "STANDIN_PAUSE": "0.02", "STANDIN_DIE": "8"}
+    lease = take(Asking(Wish((), 1, (0,)), (GPU,), "this test", leases, lambda: ({}, None)))
+    assert "is held by this test" in ftctl("resume", run.path.name, env=env, code=4).err
+    assert run.attempt() == 1
+    lease.close()
+    ftctl("resume", run.path.name, "--detach", env=env, code=0)
+    decision = awaited(lambda: next((one for one in run.events() if one.data.get("again")), None))
+    assert [one.what for one in holders(leases)] == [f"run standin {run.path.name}"]
+    awaited(lambda: run.read_json("exit.json"))
+    assert (decision.data["again"], decision.data["used"], decision.data["allowed"]) == (True, 0, 1)
     assert steps(run) == list(range(1, 13))
-    assert run.read_json("exit-1.json")["state"] == "FAILED"
+    assert [run.read_json(f"exit-{number}.json")["state"] for number in (1, 2)] == ["FAILED", "FAILED"]
     assert run.read_json("exit.json")["state"] == "SUCCEEDED"
+    awaited(lambda: not holders(leases))
 
 
 def test_an_error_of_the_engines_own_is_not_tried_again(ftctl: Cli) -> None:
