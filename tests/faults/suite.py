@@ -32,7 +32,6 @@ from tests.model_files import write_model
 
 STANDIN = ROOT / "tests" / "standin"
 STEPS = 30
-WHOLE = 4.0  # seconds, about what the job takes here: no kill comes later
 TARGETS = ("engine", "node", "both", "terminal")
 PATIENCE = 60.0  # seconds for a run to end and for processes to be gone
 
@@ -77,6 +76,15 @@ def job(folder: Path) -> Path:
     path = folder / "job.yaml"
     path.write_text(json.dumps({**whole, "resources": {"gpus": 0}, "deploy": deploy}))
     return path
+
+
+def undisturbed(cli: Cli, job_file: Path) -> float:
+    """How long the job takes when nothing is killed, in seconds: no kill comes later."""
+    began = time.monotonic()
+    cli("train", job_file, timeout=PATIENCE, code=0)
+    took = time.monotonic() - began
+    cli("stop", "--all", timeout=PATIENCE)
+    return took
 
 
 def process(run: Path, name: str) -> ProcessId | None:
@@ -225,8 +233,10 @@ def main() -> int:
         (folder / "work").mkdir()
         cli = Cli(folder / "home", folder / "work")
         job_file = job(folder / "work")
+        whole = undisturbed(cli, job_file)
         for number in range(options.faults):
-            one_fault(cli, job_file, TARGETS[number % len(TARGETS)], chance.uniform(0.05, WHOLE), tally)
+            moment = chance.uniform(0.05, whole)
+            one_fault(cli, job_file, TARGETS[number % len(TARGETS)], moment, tally)
             sys.stderr.write(f"\r{number + 1} of {options.faults}")
     sys.stderr.write("\n")
     print(tally.text)
