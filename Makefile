@@ -56,7 +56,7 @@ test: lint ## check, and the end-to-end tests with the real engines (installs wh
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)
 
-faults: $(READY) ## kill a run's processes at random moments (some 8 s each); FAULTS=N of them
+faults: $(READY) ## kill a run's processes at random moments (some 3 s each); FAULTS=N of them
 	$(BIN)/python -m tests.faults.suite $(FAULTS)
 
 lint: $(READY)
