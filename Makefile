@@ -30,12 +30,13 @@ TESTS := $(wildcard tests/unit tests/golden)
 ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
 FUZZ ?= 5000
+FAULTS ?= 30
 
 # The quick tests wait for processes more than they compute; the engines run one at a time.
 SPREAD := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz lint bench docs clean
+.PHONY: help setup demo test check fuzz faults lint bench docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +55,9 @@ test: lint ## check, and the end-to-end tests with the real engines (installs wh
 
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)
+
+faults: $(READY) ## kill a run's processes at random moments (some 3 s each); FAULTS=N of them
+	$(BIN)/python -m tests.faults.suite $(FAULTS)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

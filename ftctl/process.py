@@ -121,6 +121,23 @@ def start_detached(
     return process
 
 
+def start_guard(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own that reads the end of its standard input when this one is
+    gone, however it went: no other process has the pipe's other end."""
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 def run(
     argv: Sequence[str],
     *,

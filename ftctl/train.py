@@ -13,6 +13,7 @@ from ftctl.facts.model import EngineFacts
 from ftctl.launchers import launcher
 from ftctl.leases.of_job import lease_for
 from ftctl.plan.dummy import for_dummies
+from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
 from ftctl.prepare import load_job, prepare, rendered, with_engines
 from ftctl.run.attend import become
@@ -21,7 +22,6 @@ from ftctl.run.index import enter
 from ftctl.run.roots import runs_root
 from ftctl.run.state import standing
 from ftctl.supervise.serving import check_place
-from ftctl.supervise.stages import judged
 from ftctl.view.installing import installing
 from ftctl.view.output import emit, say
 from ftctl.view.scanning import Scanning

@@ -42,6 +42,10 @@ def _run(arguments: list[str]) -> None:
         from ftctl.supervise.node import main as supervise
 
         sys.exit(supervise(arguments[1:]))
+    if arguments[:1] == ["_guard"]:
+        from ftctl.supervise.guard import main as guard
+
+        sys.exit(guard(arguments[1:]))
     if arguments[:1] in (["_attend"], ["_watch"]):
         from ftctl.run.attend import main as attend
 

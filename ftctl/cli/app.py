@@ -14,6 +14,7 @@ VERBS = (
     "plan",
     "render",
     "train",
+    "resume",
     "watch",
     "runs",
     "rerun",

@@ -84,6 +84,8 @@ class Reporter(TrainerCallback):
                 file.write(line + "\n")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        # transformers 5 takes how often to log, save and evaluate from a checkpoint's state, in silence.
+        state.compute_steps(args, state.max_steps)
         self.begun, self.first_step = time.time(), state.global_step
         if STOP_ON != "never":
             args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of NaN

@@ -48,16 +48,18 @@ def draft(
     gpus: str | None = None,
     environ: Mapping[str, str] = os.environ,
     origin: Path | None = None,
+    text: str | None = None,
 ) -> Draft:
     """What can be read of the job in a file, and every problem that `load` finds.
 
-    `origin` is the file that `path` is a copy of: its folder is the one that paths are relative to.
+    `origin` is the file that `path` is a copy of: its folder is the one that paths are relative to. `text` is
+    what stood in the file, where that is known.
 
     `gpus` is `--gpus`: a count, indices, or all. Raises JobError where there is no job to read: no file, no
     YAML, or no mapping; UsageError where `--gpus` and the job's own GPUs disagree.
     """
     shown = shown_text(str(path))
-    text = _read(path, shown)
+    text = _read(path, shown) if text is None else text
     root, problems = compose(text, shown)
     schema = job_schema()
     if root is None or root.value is None:

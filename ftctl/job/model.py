@@ -172,7 +172,8 @@ class Resources:
     """`gpus` is a count (0: the CPU), a list of indices, "all", or None: all that are visible.
 
     `processes` is how many take part on the CPU; on GPUs it is one each. An engine that gives no sign of
-    life for `stall_timeout` seconds is ended; None: it is only warned of.
+    life for `stall_timeout` seconds is ended; None: it is only warned of. `max_restarts` is how often a run
+    whose engine failed for a reason that may pass is taken up again.
     """
 
     gpus: int | str | tuple[int, ...] | None = None
@@ -180,6 +181,7 @@ class Resources:
     stall_timeout: float | None = None
     launcher: str = "local"
     nodes: int = 1
+    max_restarts: int = 0
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
 
 def resources_of(value: Mapping[str, Any]) -> Resources:
     """The resources block with its defaults."""
-    return Resources(**_set({key: item for key, item in value.items() if key != "max_restarts"}))
+    return Resources(**_set(value))
 
 
 def deploy_of(value: Mapping[str, Any], folder: Folder) -> Deploy:

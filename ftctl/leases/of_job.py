@@ -48,11 +48,16 @@ def lease_again(
 
     Raises Missing where one is held and `wait` is false.
     """
-    trained = plan.train.devices if plan.train is not None else ()
-    devices = tuple(sorted({*trained, *(plan.serve.devices if plan.serve is not None else ())}))
+    devices = devices_of(plan)
     wish = Wish(devices, len(devices), devices)
     gpus = plan.facts.machine.gpus
     return take(Asking(wish, gpus, f"ftctl resume {plan.job.name}", leases_dir(environ), say=say), wait=wait)
+
+
+def devices_of(plan: Plan) -> tuple[int, ...]:
+    """The GPUs that a plan uses, for its training and for its deployment."""
+    trained = plan.train.devices if plan.train is not None else ()
+    return tuple(sorted({*trained, *(plan.serve.devices if plan.serve is not None else ())}))
 
 
 def lease_to_serve(

@@ -21,24 +21,29 @@ from ftctl.view.output import envelope, say
 WORDS = {"_attend": "train", "_watch": "watch"}  # hidden words, and the verb that each one goes on with
 
 
-def become(run: Path, *, as_json: bool, watching: bool = False) -> NoReturn:
-    """Replace this process by one that attends the run; one that is only `watching` leaves it alone."""
+def become(run: Path, *, as_json: bool, watching: bool = False, since: int = 0) -> NoReturn:
+    """Replace this process by one that attends the run; one that is only `watching` leaves it alone.
+
+    Events before the byte `since` are not shown.
+    """
     sys.stdout.flush()
     # A Ctrl-C meanwhile waits until `follow` can act on it: the mask lives on in the new program.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     word = "_watch" if watching else "_attend"
-    command = [sys.executable, "-P", "-m", "ftctl", word, str(run), *(["--json"] if as_json else [])]
+    command = [sys.executable, "-P", "-m", "ftctl", word, str(run), str(since)]
+    command += ["--json"] if as_json else []
     os.execv(sys.executable, command)  # noqa: S606 - the same program, by its argument tuple
 
 
 def main(word: str, argv: list[str]) -> int:
     """Attend the run in `argv[0]` until it ends and return its exit code; `--json` may follow.
 
-    `word` is one of WORDS. Raises FtctlError, with the run's exit code, where it failed.
+    `word` is one of WORDS; `argv[1]` is how many bytes of its events are known already. Raises FtctlError,
+    with the run's exit code, where it failed.
     """
-    verb, run, as_json = WORDS[word], RunDir(Path(argv[0])), "--json" in argv[1:]
+    verb, run, since, as_json = WORDS[word], RunDir(Path(argv[0])), int(argv[1]), "--json" in argv[2:]
     with view_for(sys.stderr.isatty(), as_json) as view:
-        ending = follow(run.path, view.show, say, watching=verb == "watch")
+        ending = follow(run.path, view.show, say, watching=verb == "watch", since=since)
     name = str((run.read_json("run.json") or {}).get("name", run.path.parent.name))
     if as_json:
         return _as_json(verb, run, name, ending)

@@ -69,19 +69,24 @@ def _create(plan: Plan, steps: Mapping[str, Rendered], root: Path) -> RunDir:
         run.reserve()
         run.write("job.yaml", plan.job.source)
         run.write_json("plan.json", plan)
-        for rendered in steps.values():
-            for name, content in rendered.files.items():
-                run.write(name, content)
-            for name, target in rendered.links.items():
-                run.link(name, target)
-        run.write_json(
-            "steps.json", [Step(name, step.argv, step.env, step.scratch) for name, step in steps.items()]
-        )
+        write_steps(run, steps)
         run.write_json("run.json", _identity(plan, run, now))
     except OSError:
         _remove(run.path)
         raise
     return run
+
+
+def write_steps(run: RunDir, steps: Mapping[str, Rendered]) -> None:
+    """Write what is rendered: the files, the links and the commands."""
+    for rendered in steps.values():
+        for name, content in rendered.files.items():
+            run.write(name, content)
+        for name, target in rendered.links.items():
+            run.link(name, target)
+    run.write_json(
+        "steps.json", [Step(name, step.argv, step.env, step.scratch) for name, step in steps.items()]
+    )
 
 
 def _claim(parent: Path) -> tuple[RunDir, float]:

@@ -19,6 +19,7 @@ LOG = "engine.log"
 PROGRESS = "progress.jsonl"
 STOP = "stop"
 EXIT = "exit.json"
+ASIDE = "set-aside"
 CREATOR = "creator.json"
 RESERVE = ".reserve"
 BLOCK = 64 * 1024  # bytes of a log that are held at once
@@ -50,9 +51,11 @@ class RunDir:
         self.write(name, json.dumps(to_record(value), ensure_ascii=False, indent=2) + "\n")
 
     def link(self, name: str, target: Path) -> None:
-        """A symbolic link to a file outside."""
+        """A symbolic link to a file outside; one of that name is replaced."""
         place = self.path / name
         place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_symlink():
+            place.unlink()
         place.symlink_to(target)
 
     def read_json(self, name: str) -> Any:
@@ -80,11 +83,13 @@ class RunDir:
         except FileNotFoundError:
             return
 
-    def newest(self, kind: str) -> Event | None:
-        """The last event of a kind, looked for from the end: what came before it is not read."""
-        word = json.dumps(kind)
+    def newest(self, *kinds: str, having: str | None = None) -> Event | None:
+        """The last event of these kinds (and with the field `having`), looked for from the end: what came
+        before it is not read."""
+        words = [json.dumps(kind) for kind in kinds]
         for line in _backwards(self.path / EVENTS):
-            if word in line and (event := parse(line)) is not None and event.kind == kind:
+            event = parse(line) if any(word in line for word in words) else None
+            if event is not None and event.kind in kinds and (having is None or having in event.data):
                 return event
         return None
 
@@ -95,6 +100,42 @@ class RunDir:
         """Remove folders that are not needed any more; one that is not there is no matter."""
         for name in folders:
             shutil.rmtree(self.path / name, ignore_errors=True)
+
+    def set_aside(self, name: str, number: int) -> str:
+        """Move what is not used any more to `set-aside/`, kept for a look; returns where it is now."""
+        place = f"{ASIDE}/{Path(name).name}-{number}"
+        (self.path / ASIDE).mkdir(exist_ok=True)
+        shutil.rmtree(self.path / place, ignore_errors=True)
+        (self.path / name).rename(self.path / place)
+        return place
+
+    def end_attempt(self, record: Mapping[str, Any]) -> None:
+        """Keep how an attempt ended as `exit-N.json`; `record` is for one that left no `exit.json`."""
+        kept = f"exit-{self.attempt()}.json"
+        if (self.path / EXIT).exists():
+            (self.path / EXIT).rename(self.path / kept)
+        else:
+            self.write_json(kept, record)
+
+    def attempt(self) -> int:
+        """The number of the attempt that is on, from 1: one more than those that have ended."""
+        names = (path.stem.partition("-")[2] for path in self.path.glob("exit-*.json"))
+        return 1 + max((int(name) for name in names if name.isdigit()), default=0)
+
+    def mend(self) -> None:
+        """End a last line that a kill or a full disk cut short, so that the next one stands alone."""
+        for name in (EVENTS, PROGRESS):
+            try:
+                with open(self.path / name, "rb+") as file:
+                    if file.seek(0, 2) and (file.seek(-1, 2), file.read(1))[1] != b"\n":
+                        file.write(b"\n")
+            except FileNotFoundError:
+                continue
+
+    def remove(self, *names: str) -> None:
+        """Remove files; one that is not there is no matter."""
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
 
     def reserve(self) -> None:
         """Set aside room for the exit record."""
@@ -121,11 +162,14 @@ def _backwards(path: Path) -> Iterator[str]:
 
 
 class Tail:
-    """Reads what is appended to a file, whole lines only; a file that is not there yet has none."""
+    """Reads what is appended to a file, whole lines only; a file that is not there yet has none.
 
-    def __init__(self, path: Path) -> None:
+    Reading begins at the byte `since`, where a line begins.
+    """
+
+    def __init__(self, path: Path, since: int = 0) -> None:
         self._path = path
-        self._offset = 0
+        self._offset = since
         self._rest = b""
 
     def lines(self) -> list[str]:

@@ -29,13 +29,19 @@ class Ending:
 
 
 def follow(
-    path: Path, show: Callable[[Event], None], say: Callable[[str], None], *, watching: bool = False
+    path: Path,
+    show: Callable[[Event], None],
+    say: Callable[[str], None],
+    *,
+    watching: bool = False,
+    since: int = 0,
 ) -> Ending:
-    """Show every event of a run until it ends. Ctrl-C asks it to stop, a second one ends it at once.
+    """Show every event of a run until it ends, those before the byte `since` left out.
 
-    Who is only `watching` is let go by Ctrl-C with Interrupted, and the run is left alone.
+    Ctrl-C asks it to stop, a second one ends it at once. Who is only `watching` is let go by Ctrl-C with
+    Interrupted, and the run is left alone.
     """
-    run, tail, asked = RunDir(path), Tail(path / EVENTS), False
+    run, tail, asked = RunDir(path), Tail(path / EVENTS, since), False
     while True:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -76,10 +82,12 @@ def _ending(run: RunDir) -> Ending | None:
 
 
 def _lost(run: RunDir) -> dict[str, Any]:
+    remedy = f"`ftctl resume {run.path.name}` goes on from its last checkpoint"
     if not run.path.is_dir():
+        remedy = "run the job again"
         message = f"the run's folder {run.path} was removed"
     elif supervisor(run) is None:
         message = "the run was never started: what made it died before"
     else:
         message = f"the run's supervisor died (see {run.path / 'node.log'})"
-    return {"state": "LOST", "exit_code": 1, "message": message, "remedy": "run the job again"}
+    return {"state": "LOST", "exit_code": 1, "message": message, "remedy": remedy}

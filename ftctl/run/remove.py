@@ -13,6 +13,7 @@ from ftctl.deployments import store
 from ftctl.errors import FtctlError, UsageError
 from ftctl.process import alive, own_session
 from ftctl.run.directory import RunDir
+from ftctl.run.lock import held
 from ftctl.run.state import LIVE, engine, state_of
 
 REMOVING = ".removing-"  # a folder of this beginning is no run any more
@@ -46,7 +47,8 @@ def remove(removal: Removal) -> None:
     """
     run, aside = removal.run, removal.run.with_name(REMOVING + removal.run.name)
     try:
-        run.rename(aside)
+        with held(run):  # whoever resumes it holds it, and so does its supervisor
+            run.rename(aside)
         if state_of(aside).state in LIVE:
             aside.rename(run)
             raise UsageError(f"the run {run.name} has just been started again")

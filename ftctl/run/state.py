@@ -85,9 +85,12 @@ def ending(run: RunDir) -> dict[str, Any]:
 
 
 def progress(run: RunDir) -> dict[str, Any]:
-    """How far the training is: step, total_steps and loss of the last step that was logged."""
+    """How far the training is: step, total_steps and loss of the last step that was logged.
+
+    Until an attempt has logged one of its own, its step is the one that it goes on from.
+    """
     try:
-        last = run.newest("step")
+        last = run.newest("step", "attempt", having="step")
     except OSError:
         return {}
     return {} if last is None else _figures(last.data)

@@ -15,11 +15,18 @@ from ftctl.supervise.memory_killer import Killed
 
 
 class EngineFailed(FtctlError):
-    """A command of an engine failed. `diagnosis` says why, and whether another try may get through."""
+    """A command of an engine failed. `diagnosis` says why, and whether another try may get through.
 
-    def __init__(self, message: str, remedy: str, diagnosis: Diagnosis) -> None:
+    `phase` is the command's name, `code` its exit code (negative: the signal), `step` the training step that
+    it had reached.
+    """
+
+    def __init__(
+        self, message: str, remedy: str, diagnosis: Diagnosis, *, phase: str, code: int, step: int
+    ) -> None:
         super().__init__(message, remedy)
         self.diagnosis = diagnosis
+        self.phase, self.code, self.step = phase, code, step
 
 
 def failed(
@@ -56,6 +63,7 @@ def failed(
     said = f"; its last words:\n{words}" if words else ", without a word"
     cause = "" if diagnosis.name == UNKNOWN else f"{diagnosis.cause}; "
     remedy = f"{diagnosis.remedy}; " if diagnosis.remedy else ""
+    message = f"{name}: {cause}the engine {how}{where}{said}"
     return EngineFailed(
-        f"{name}: {cause}the engine {how}{where}{said}", f"{remedy}the whole log is {log}", diagnosis
+        message, f"{remedy}the whole log is {log}", diagnosis, phase=name, code=code, step=step
     )

@@ -15,13 +15,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from ftctl.errors import BUG, FtctlError, Interrupted
-from ftctl.process import identify
+from ftctl.errors import BUG, FtctlError, Interrupted, UsageError
+from ftctl.process import ProcessId, boot_id, identify
+from ftctl.run.attempts import phases_of
+from ftctl.run.curve import first_open
 from ftctl.run.directory import EXIT, RunDir
-from ftctl.run.records import steps_of
+from ftctl.run.lock import held
+from ftctl.run.records import plan_of, steps_of
 from ftctl.run.state import progress
+from ftctl.supervise.again import start_again
 from ftctl.supervise.failure import EngineFailed
+from ftctl.supervise.guard import stand_guard
 from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
+
+WAIT = 30.0  # seconds for who makes the run ready to let go of it
 
 
 def main(argv: list[str]) -> int:
@@ -30,13 +37,25 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminated)
     run = RunDir(Path(argv[0]))
-    run.write_json("node.json", identify(os.getpid()))  # a launcher on another machine could not
     try:
+        with held(run.path, wait=WAIT):
+            return _supervise(run)
+    except (UsageError, Interrupted) as error:  # before anything was begun
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+def _supervise(run: RunDir) -> int:
+    """Carry the run to its end, and record that end."""
+    node = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
+    try:
+        run.write_json("node.json", node)  # a launcher on another machine could not
+        stand_guard(run, node)
         _work(run)
     except OSError as error:
         return _end(run, "FAILED", 1, *_disk(run, error))
     except (Stopped, Interrupted) as stopped:
-        return _end(run, "STOPPED", 130, str(stopped), f"its checkpoints are in {run.path / 'output'}")
+        return _end(run, "STOPPED", 130, str(stopped), f"`ftctl resume {run.path.name}` goes on from there")
     except EngineFailed as error:
         why = {"diagnosis": error.diagnosis.name, "may_pass": error.diagnosis.may_pass}
         return _end(run, "FAILED", error.exit_code, error.message, error.remedy, why)
@@ -52,8 +71,22 @@ def main(argv: list[str]) -> int:
 
 def _work(run: RunDir) -> None:
     run.emit("run", {"state": "started"})
+    failures: list[EngineFailed] = []
+    while True:
+        try:
+            return _phases(run)
+        except EngineFailed as failed:
+            failures.append(failed)
+            start_again(run, failed, failures)
+
+
+def _phases(run: RunDir) -> None:
+    """Everything that is not done yet."""
+    order = phases_of(run, plan_of(run))
+    left = order[order.index(first_open(run.events(), order)) :]
     for step in steps_of(run):
-        run_step(run, step)
+        if step.name in left:
+            run_step(run, step)
     artifact = collect(run)
     serve_and_judge(run, artifact)
 

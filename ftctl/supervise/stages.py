@@ -11,6 +11,7 @@ from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
 from ftctl.leases.hold import held_here
+from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start, stop_session
 from ftctl.rendered import environment
@@ -178,13 +179,6 @@ def serve_and_judge(run: RunDir, artifact: Artifact) -> None:
     evaluation = judge_base(run, plan, artifact)
     serve(run, plan, artifact)
     judge(run, plan, artifact, evaluation)
-
-
-def judged(plan: Plan) -> bool:
-    """Whether a run that serves also measures: an embedder or a reranker for which rows were held out."""
-    data, train = plan.job.data, plan.train
-    retrieves = train is not None and train.retrieval is not None
-    return retrieves and data is not None and bool(data.eval or data.eval_share)
 
 
 def serve(run: RunDir, plan: Plan, artifact: Artifact) -> None:

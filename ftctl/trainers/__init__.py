@@ -20,6 +20,9 @@ class Trainer(Protocol):
     def render(self, plan: Plan) -> Rendered:
         """The training command and its native files; the working directory is the run directory."""
 
+    def render_resume(self, plan: Plan, checkpoint: str) -> Rendered:
+        """`render`, going on from a checkpoint; `checkpoint` is its folder in the run directory."""
+
     def arguments(self, plan: Plan) -> Mapping[str, Any]:
         """Everything that the training command is told, under the engine's own names."""
 

@@ -34,7 +34,16 @@ NOT_LINEAR = frozenset(
 
 def render(plan: Plan) -> Rendered:
     """The training command, `native/train.yaml`, and the data files under names of their own."""
-    text = yaml.safe_dump(arguments(plan), sort_keys=False, allow_unicode=True, width=4096)
+    return _rendered(plan, arguments(plan))
+
+
+def render_resume(plan: Plan, checkpoint: str) -> Rendered:
+    """The same, going on from a checkpoint: a folder of the run directory."""
+    return _rendered(plan, arguments(plan) | {"resume_from_checkpoint": checkpoint})
+
+
+def _rendered(plan: Plan, said: Mapping[str, Any]) -> Rendered:
+    text = yaml.safe_dump(dict(said), sort_keys=False, allow_unicode=True, width=4096)
     start = command(plan, str(RUNNER), program(plan), FILE)
     return Rendered(start, _environment(plan), {FILE: text}, data_of(plan).links, (CACHE,))
 

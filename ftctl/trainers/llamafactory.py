@@ -30,8 +30,17 @@ MERGED = "merged"
 
 def render(plan: Plan) -> Rendered:
     """The training command, `native/train.yaml` and `native/dataset_info.json`, and links to the data."""
+    return _rendered(plan, arguments(plan))
+
+
+def render_resume(plan: Plan, checkpoint: str) -> Rendered:
+    """The same, going on from a checkpoint: a folder of the run directory."""
+    return _rendered(plan, arguments(plan) | {"resume_from_checkpoint": checkpoint})
+
+
+def _rendered(plan: Plan, said: Mapping[str, Any]) -> Rendered:
     info, links = _datasets(plan)
-    files = {FILE: _yaml(arguments(plan)), "native/dataset_info.json": _json(info)}
+    files = {FILE: _yaml(said), "native/dataset_info.json": _json(info)}
     return Rendered(command(plan, str(RUNNER), FILE), _environment(plan), files, links, (CACHE,))
 
 

@@ -91,6 +91,24 @@ def _deployment(data: Mapping[str, Any]) -> str:
     return "  ".join(str(part) for part in (f"{data.get('name', '')}: {data.get('state', '')}", more) if part)
 
 
+def _attempt(data: Mapping[str, Any]) -> str:
+    place = data.get("checkpoint")
+    if place is None and "step" in data:
+        place = "the beginning"
+    return f"attempt {data.get('number', '')}: {data.get('phase', '')}" + (f" from {place}" if place else "")
+
+
+def _restart(data: Mapping[str, Any]) -> str:
+    if not data.get("again"):
+        return f"not started again: {data.get('reason', '')}"
+    place = f"{(data.get('used') or 0) + 1} of {data.get('allowed', '')}"
+    return f"started again in {duration(data.get('wait') or 0)} ({place}): {data.get('reason', '')}"
+
+
+def _set_aside(data: Mapping[str, Any]) -> str:
+    return f"set aside: {data.get('path', '')}, now {data.get('to', '')}: {data.get('why', '')}"
+
+
 def _judging(data: Mapping[str, Any]) -> str:
     what = data.get("detail") or f"{data.get('done', 0)} of {data.get('total', 0)}"
     return f"measuring {data.get('model', '')}: {what}"
@@ -107,6 +125,9 @@ def _verdict(data: Mapping[str, Any]) -> str:
 
 
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "attempt": _attempt,
+    "restart": _restart,
+    "set_aside": _set_aside,
     "begin": _begin,
     "step": _step,
     "phase": _phase,

@@ -96,12 +96,12 @@ def test_a_watcher_sees_that_the_supervisor_died(ftctl: Cli, launch: Launch) -> 
     watcher = follow(ftctl, run.path.name, "--json")
     assert watcher.stdout is not None
     watcher.stdout.readline()
-    node = from_record(ProcessId, run.read_json("node.json"))
+    node, engine = (from_record(ProcessId, run.read_json(f"{one}.json")) for one in ("node", "engine"))
+    os.kill(engine.pid, signal.SIGSTOP)  # so that it cannot end when the guard asks it to
     os.kill(node.pid, signal.SIGKILL)
     out, _ = watcher.communicate(timeout=20)
     assert watcher.returncode == 1
     assert json.loads(out.splitlines()[-1])["data"]["state"] == "LOST"
-    engine = from_record(ProcessId, run.read_json("engine.json"))
     assert alive(engine)
     answer = ftctl("rm", run.path.name, "--yes", code=2)
     assert f"ftctl stop {run.path.name} --now" in answer.err
