@@ -15,9 +15,10 @@ from ftctl.diagnosis.model import Diagnosis
 from ftctl.errors import FtctlError, UsageError
 from ftctl.events import Event
 from ftctl.job.model import Checkpoints, Deploy, Resources, Train
+from ftctl.plan.model import RetrievalPlan
 from ftctl.plan.resuming import changed, refusals
 from ftctl.rendered import Rendered
-from ftctl.run.attempts import go_on, lost_record
+from ftctl.run.attempts import go_on, lost_record, phases_of
 from ftctl.run.checkpoints import WEIGHTS_ONLY, checkpoints
 from ftctl.run.create import create
 from ftctl.run.curve import curve, first_open
@@ -159,6 +160,25 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     longer = go_on(run, plan(), lost_record(run), longer=True)
     assert (longer.phase, longer.step) == ("train", 30)
     assert first_open(run.events(), ("train", "merge", "collect")) == "train"
+
+
+def test_what_is_measured_is_among_the_phases(tmp_path: Path) -> None:
+    run, made = started(tmp_path), plan(deploy=Deploy())
+    assert phases_of(run, made) == ("train", "merge", "collect", "serve")
+    assert made.train is not None and made.job.data is not None
+    retrieval = RetrievalPlan(
+        "encoder-only-base", "full", 8, 32, 96, 0.02, "mean", True, "query: ", None, False, False
+    )
+    made = replace(
+        made,
+        train=replace(made.train, retrieval=retrieval),
+        job=replace(made.job, data=replace(made.job.data, eval_share=0.1)),
+    )
+    order = phases_of(run, made)
+    assert order == ("train", "merge", "collect", "judge base", "serve", "judge")
+    for name in order[:-1]:
+        run.emit("phase", {"name": name, "state": "done"})
+    assert first_open(run.events(), order) == "judge"
 
 
 def test_what_the_engine_said_after_its_supervisor_died_is_kept(tmp_path: Path) -> None:
