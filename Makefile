@@ -33,7 +33,7 @@ FUZZ ?= 5000
 FAULTS ?= 30
 
 # The quick tests wait for processes more than they compute; the engines run one at a time.
-SPREAD := -n 2 --dist worksteal
+SPREAD := -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fuzz faults lint bench docs clean
