@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
 from pathlib import Path
 
 from ftctl.data.of_job import look_at_data
@@ -88,8 +87,7 @@ def _placed(job: Job, machine: MachineFacts) -> Job:
     if deploy is None or deploy.gpus is not None:
         return job
     devices, _ = choose_devices(job.resources.gpus, machine)
-    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
-    return replace(job, deploy=replace(deploy, gpus=devices[:ranks] or 0))
+    return replace(job, deploy=replace(deploy, gpus=devices[: deploy.ranks] or 0))
 
 
 def _fetched(
@@ -169,9 +167,7 @@ def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
     """The machine with every GPU that the job names or shares its model over, of no particular kind."""
     wanted = 0
     if job.deploy is not None and job.deploy.gpus is None:
-        shares = (job.deploy.tensor_parallel, job.deploy.pipeline_parallel, job.deploy.data_parallel)
-        ranks = prod(share or 1 for share in shares)
-        wanted = ranks if ranks > 1 else 0
+        wanted = job.deploy.ranks if job.deploy.ranks > 1 else 0
     for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
         if isinstance(asked, int):
             wanted = max(wanted, asked)

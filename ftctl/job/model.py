@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,12 @@ class Deploy:
     ready_timeout: float = 600.0  # seconds
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ranks(self) -> int:
+        """How many GPUs the parallel sizes take together; one that is not set counts as 1."""
+        sizes = (self.tensor_parallel, self.pipeline_parallel, self.data_parallel)
+        return prod(size or 1 for size in sizes)
 
 
 @dataclass(frozen=True)

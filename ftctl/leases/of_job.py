@@ -71,9 +71,8 @@ def lease_to_serve(
     environ: Mapping[str, str] = os.environ,
 ) -> Lease:
     """Take what a deployment on its own asks for. Raises Missing as `lease_for` does."""
-    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
     asked: Asked = deploy.gpus
     if asked is None:
-        asked = 0 if variant == "cpu" or not machine.gpus else ranks
+        asked = 0 if variant == "cpu" or not machine.gpus else deploy.ranks
     wish = wish_of([asked], machine)
     return take(Asking(wish, machine.gpus, f"deployment {name}", leases_dir(environ), say=say), wait=wait)

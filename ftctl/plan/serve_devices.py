@@ -21,7 +21,7 @@ class Decided:
 
 def devices(deploy: Deploy, machine: MachineFacts, variant: str | None) -> Decided:
     """The GPUs to serve on; none means the CPU. Raises Missing for one that is not there."""
-    ranks = (deploy.tensor_parallel or 1) * (deploy.pipeline_parallel or 1) * (deploy.data_parallel or 1)
+    ranks = deploy.ranks
     if deploy.gpus is None and variant == "cpu" and ranks == 1:
         return Decided((), "the engine's environment is the one for the CPU")
     chosen, reason = choose_devices(deploy.gpus, machine)

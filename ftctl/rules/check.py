@@ -13,6 +13,7 @@ from ftctl.job.doubt import SURE, Doubt
 from ftctl.job.model import Job, problem_at
 from ftctl.job.native import OWNED, own_keys
 from ftctl.plan.model import Plan, ServePlan
+from ftctl.rules.book import Book
 from ftctl.rules.rule import Rule
 from ftctl.rules.setting import Place, Setting
 from ftctl.rules.table import book
@@ -49,11 +50,7 @@ def check(
     trainer = trainer_of(plan)
     place = _place(plan, packages, deepspeed)
     setting = rules.setting(trainer.arguments(plan), place, trainer.program(plan))
-    if not doubt.keys:
-        return _report(plan.job, broken(setting, rules.rules))
-    from ftctl.rules.doubt import certain
-
-    return _report(plan.job, certain(setting, rules, doubt, plan.job.written))
+    return _report(plan.job, rules, setting, doubt, "train")
 
 
 def check_serving(
@@ -74,11 +71,7 @@ def check_serving(
     )
     (command,) = rules.bases
     setting = rules.setting(arguments(plan, job.deploy), place, command)
-    if not doubt.keys:
-        return _report(job, broken(setting, rules.rules), "deploy")
-    from ftctl.rules.doubt import certain
-
-    return _report(job, certain(setting, rules, doubt, job.written), "deploy")
+    return _report(job, rules, setting, doubt, "deploy")
 
 
 def broken(setting: Setting, rules: Iterable[Rule]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
@@ -107,7 +100,12 @@ def _place(plan: Plan, packages: frozenset[str] | None, deepspeed: Mapping[str, 
     )
 
 
-def _report(job: Job, told: Iterable[tuple[Rule, tuple[str, ...]]], block: str = "train") -> Report:
+def _report(job: Job, rules: Book, setting: Setting, doubt: Doubt, block: str) -> Report:
+    told = broken(setting, rules.rules)
+    if doubt.keys:
+        from ftctl.rules.doubt import certain  # few jobs have mistakes
+
+        told = certain(setting, rules, doubt, job.written)
     found: dict[str, list[Problem]] = {"error": [], "warning": [], "silenced": []}
     for rule, about in told:
         kind = "silenced" if rule.name in job.silence else rule.severity

@@ -17,7 +17,7 @@ from ftctl.job.model import Train
 from ftctl.plan.model import Plan, RetrievalPlan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.retrieval_data import RetrievalData, retrieval_data
-from ftctl.trainers.start import CACHE, FILE, INSIDE, command, environment, strategy, training
+from ftctl.trainers.start import CACHE, FILE, INSIDE, command, environment, optimization, strategy, training
 
 NAME = "flagembedding"
 TASKS = frozenset({"embedding", "reranker"})
@@ -129,20 +129,7 @@ def _common(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
         "trust_remote_code": model.trust_remote_code,
         "output_dir": OUTPUT,
         "do_train": True,  # without it a folder that is not empty is overwritten in silence
-        "per_device_train_batch_size": decided.micro_batch_size,
-        "gradient_accumulation_steps": decided.accumulation,
-        "learning_rate": decided.learning_rate,
-        "num_train_epochs": train.epochs,
-        "lr_scheduler_type": train.scheduler,
-        "warmup_steps": train.warmup,  # a share where it is below 1
-        "weight_decay": train.weight_decay,
-        "max_grad_norm": train.max_grad_norm,
-        "optim": train.optimizer,
-        "seed": train.seed,
-        "bf16": decided.precision == "bf16",
-        "fp16": decided.precision == "fp16",
-        # Without it two processes on the CPU train two copies, each alone, into one folder.
-        "use_cpu": not decided.devices,
+        **optimization(train, decided),
         "gradient_checkpointing": decided.gradient_checkpointing,
         "logging_steps": train.log_every,
         "report_to": "none",

@@ -18,7 +18,17 @@ from ftctl.job.model import Dataset, Train
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.dataset_info import dataset_info_entry
-from ftctl.trainers.start import CACHE, FILE, INSIDE, command, environment, interpreter, strategy, training
+from ftctl.trainers.start import (
+    CACHE,
+    FILE,
+    INSIDE,
+    command,
+    environment,
+    interpreter,
+    optimization,
+    strategy,
+    training,
+)
 
 NAME = "llamafactory"
 TASKS = frozenset({"sft"})
@@ -145,19 +155,7 @@ def _arguments(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
         "dataset_dir": "native",
         "cutoff_len": train.max_length,
         "overwrite_cache": True,
-        "per_device_train_batch_size": decided.micro_batch_size,
-        "gradient_accumulation_steps": decided.accumulation,
-        "learning_rate": decided.learning_rate,
-        "num_train_epochs": train.epochs,
-        "lr_scheduler_type": train.scheduler,
-        "warmup_steps": train.warmup,
-        "weight_decay": train.weight_decay,
-        "max_grad_norm": train.max_grad_norm,
-        "optim": train.optimizer,
-        "seed": train.seed,
-        "bf16": decided.precision == "bf16",
-        "fp16": decided.precision == "fp16",
-        "use_cpu": not decided.devices,
+        **optimization(train, decided),
         "flash_attn": train.attention,
         "disable_gradient_checkpointing": not decided.gradient_checkpointing,
         "logging_steps": train.log_every,

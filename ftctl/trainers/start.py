@@ -57,6 +57,26 @@ def environment(plan: Plan) -> dict[str, str | None]:
     return env
 
 
+def optimization(train: Train, decided: TrainPlan) -> dict[str, Any]:
+    """Batch, rate, length, optimizer, precision and device, as transformers' TrainingArguments names them."""
+    return {
+        "per_device_train_batch_size": decided.micro_batch_size,
+        "gradient_accumulation_steps": decided.accumulation,
+        "learning_rate": decided.learning_rate,
+        "num_train_epochs": train.epochs,
+        "lr_scheduler_type": train.scheduler,
+        "warmup_steps": train.warmup,  # a share where it is below 1
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "optim": train.optimizer,
+        "seed": train.seed,
+        "bf16": decided.precision == "bf16",
+        "fp16": decided.precision == "fp16",
+        # Without it two processes of FlagEmbedding on the CPU train two copies, each alone, into one folder.
+        "use_cpu": not decided.devices,
+    }
+
+
 def strategy(kind: str, every: int | str) -> dict[str, Any]:
     """transformers' pair of arguments for something done now and then: `save`, every epoch or N steps."""
     if isinstance(every, int):

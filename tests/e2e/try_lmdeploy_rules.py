@@ -8,11 +8,10 @@ asked for: without a GPU the command would not find it.
 
 import json
 import sys
-import traceback
-from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from attempts import attempt  # type: ignore[import-not-found] # beside this file
 from lmdeploy.cli.serve import SubCliServe
 from lmdeploy.messages import PytorchEngineConfig
 from lmdeploy.pytorch.engine.config_builder import ConfigBuilder
@@ -21,25 +20,6 @@ from lmdeploy.pytorch.engine.config_builder import ConfigBuilder
 def configured(*_: object, backend_config: Any, **__: object) -> None:
     if isinstance(backend_config, PytorchEngineConfig):
         ConfigBuilder.build_dist_config(ConfigBuilder.update_engine_config(backend_config))
-
-
-def attempt(start: Callable[[list[str]], object], words: list[str]) -> dict[str, object]:
-    try:
-        start(words)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the engine raises whatever it likes
-        return {"error": type(error).__name__, "message": str(error)[:400], "passed": list(passed(error))}
-    return {"error": "", "message": "", "passed": []}
-
-
-def passed(error: BaseException) -> Iterator[str]:
-    """Every `file:function` on the way; pydantic keeps apart what the engine's code raised."""
-    for frame in traceback.extract_tb(error.__traceback__):
-        yield f"{frame.filename}:{frame.name}"
-    for one in error.errors() if hasattr(error, "errors") else ():
-        if isinstance(inner := one.get("ctx", {}).get("error"), BaseException):
-            yield from passed(inner)
-    if error.__context__ is not None:
-        yield from passed(error.__context__)
 
 
 def main() -> None:

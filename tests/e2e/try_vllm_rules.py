@@ -10,10 +10,9 @@ import contextlib
 import copy
 import json
 import sys
-import traceback
-from collections.abc import Callable, Iterator
 
 import torch
+from attempts import attempt  # type: ignore[import-not-found] # beside this file
 from vllm.config.model import _FLOAT16_NOT_SUPPORTED_MODELS
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
@@ -28,25 +27,6 @@ from vllm.tool_parsers import ToolParserManager
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.attention.backends.registry import AttentionBackendEnum
-
-
-def attempt(start: Callable[[list[str]], object], words: list[str]) -> dict[str, object]:
-    try:
-        start(words)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the engine raises whatever it likes
-        return {"error": type(error).__name__, "message": str(error)[:400], "passed": list(passed(error))}
-    return {"error": "", "message": "", "passed": []}
-
-
-def passed(error: BaseException) -> Iterator[str]:
-    """Every `file:function` on the way; argparse and pydantic keep apart what the engine's code raised."""
-    for frame in traceback.extract_tb(error.__traceback__):
-        yield f"{frame.filename}:{frame.name}"
-    for one in error.errors() if hasattr(error, "errors") else ():
-        if isinstance(inner := one.get("ctx", {}).get("error"), BaseException):
-            yield from passed(inner)
-    if error.__context__ is not None:
-        yield from passed(error.__context__)
 
 
 def known() -> dict[str, list[str]]:
