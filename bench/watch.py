@@ -21,7 +21,8 @@ from bench.measure import FTCTL, PYTHON, environment, machine, write
 from ftctl.process import ProcessId
 from ftctl.record import from_record
 from ftctl.run.state import LIVE, standing
-from tests.standin.launch import launching, until
+from tests.standin.launch import launching
+from tests.waiting import until
 
 RATE = 100  # lines a second, of the log and of the events
 CPU, MEMORY, DELAY = 0.01, 60 * 2**20, 0.3  # the limits: of a core, bytes, seconds

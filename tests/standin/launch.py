@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,11 +36,3 @@ def launching(root: Path) -> Iterator[Launch]:
         for run in runs:
             if run.path.exists() and standing(run.path) in LIVE:
                 stop(run.path, now=True)
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for it; fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)

@@ -24,6 +24,7 @@ from ftctl.events import parse
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.process import session_members
+from tests.waiting import freeze
 
 STANDIN = Path(__file__).parent.parent / "standin" / "server.py"
 Starter = Callable[..., Deployment]
@@ -260,7 +261,7 @@ def test_stop_ends_what_a_killed_leader_left(serve: Starter) -> None:
 
 def test_a_server_that_hangs_is_unhealthy(serve: Starter) -> None:
     deployment = serve()
-    os.kill(deployment.process.pid, signal.SIGSTOP)
+    freeze(deployment.process.pid)
     entry = store.get("ft")
     assert store.state(entry, lambda url: client.healthy(url, timeout=0.3)) == "unhealthy"
     os.kill(deployment.process.pid, signal.SIGCONT)

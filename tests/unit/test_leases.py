@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from ftctl.run.follow import follow
 from ftctl.supervise.serving import deploy
 from tests.conftest import Cli
 from tests.plans import job, machine, plan
+from tests.waiting import freeze, until
 
 STANDIN = Path(__file__).parent.parent / "standin"
 RACE = str(STANDIN / "gpu_race.py")
@@ -71,13 +71,6 @@ def race(
     return subprocess.Popen(
         [sys.executable, RACE, str(folder), *numbers, mode], stdin=subprocess.PIPE, stdout=out
     )
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def held(folder: Path) -> list[int]:
@@ -250,7 +243,7 @@ def test_a_killed_supervisor_leaves_the_lease_to_its_living_engine(
     run = start("--steps", "1000")
     until(lambda: any(event.kind == "step" for event in run.events()))
     node, engine = (from_record(ProcessId, run.read_json(f"{one}.json")) for one in ("node", "engine"))
-    os.kill(engine.pid, signal.SIGSTOP)  # so that it cannot end when the guard asks it to
+    freeze(engine.pid)  # so that it cannot end when the guard asks it to
     os.kill(node.pid, signal.SIGKILL)
     until(lambda: not alive(node))
     assert held(leases) == [0, 1], "the engine is still there, with memory on them"

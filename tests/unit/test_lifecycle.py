@@ -21,7 +21,8 @@ from ftctl.run.directory import RunDir
 from ftctl.run.state import LIVE, standing
 from tests.conftest import Cli
 from tests.plans import plan
-from tests.standin.launch import Launch, launching, until
+from tests.standin.launch import Launch, launching
+from tests.waiting import freeze, until
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_a_watcher_sees_that_the_supervisor_died(ftctl: Cli, launch: Launch) -> 
     assert watcher.stdout is not None
     watcher.stdout.readline()
     node, engine = (from_record(ProcessId, run.read_json(f"{one}.json")) for one in ("node", "engine"))
-    os.kill(engine.pid, signal.SIGSTOP)  # so that it cannot end when the guard asks it to
+    freeze(engine.pid)  # so that it cannot end when the guard asks it to
     os.kill(node.pid, signal.SIGKILL)
     out, _ = watcher.communicate(timeout=20)
     assert watcher.returncode == 1

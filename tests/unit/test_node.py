@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ftctl.run.directory import RunDir
 from ftctl.run.follow import follow
 from ftctl.run.state import state_of
 from tests.plans import plan
+from tests.waiting import until
 
 ENGINE = str(Path(__file__).parent.parent / "standin" / "engine.py")
 
@@ -43,13 +43,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunDir]]:
     for run in runs:
         if state_of(run.path).state in ("PENDING", "RUNNING", "STOPPING"):
             stop(run.path, now=True)
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def steps_of(run: RunDir) -> list[int]:

@@ -18,7 +18,8 @@ from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from ftctl.run.state import LIVE, checked, standing, state_of
 from tests.plans import plan
-from tests.standin.launch import launching, until
+from tests.standin.launch import launching
+from tests.waiting import until
 
 
 @pytest.fixture
