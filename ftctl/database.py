@@ -79,6 +79,7 @@ def _open(busy_timeout: float) -> sqlite3.Connection:
     file.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(file, timeout=busy_timeout)
     try:
+        connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is made again
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
             return connection

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from ftctl.run.roots import tell_root
 from ftctl.run.state import ENDED, LIVE, RunState, standing, state_of
 from ftctl.view.counting import counting
 
-BATCH = 1000  # runs that are read before the index is written: a kill loses no more than these
+BATCH = 4000  # runs that are read before the index is written: a kill loses no more than these
 
 
 @dataclass
@@ -108,26 +108,19 @@ def take_in() -> list[Row]:
     known = registry.directories()
     new = [folder for job in changed for folder in folders.in_job(job) if folder not in known]
     left: list[Row] = []
-    for batch in _batches(counting(new, "reading run")):
-        whole = {folder: _read(folder)[1] for folder in batch if os.path.isfile(f"{folder}/run.json")}  # noqa: PTH113 - as above
-        if registry.keep(whole.values()):
-            known.update(whole)
-        for root in {os.path.dirname(os.path.dirname(folder)) for folder in whole}:  # noqa: PTH120
+    read = ((folder, _whole(folder)) for folder in counting(new, "reading run"))
+    while batch := dict(islice(read, BATCH)):
+        rows = [row for row in batch.values() if row]
+        if registry.keep(rows):
+            known.update(row[0] for row in rows)
+        for root in {os.path.dirname(os.path.dirname(row[0])) for row in rows}:  # noqa: PTH120 - as above
             tell_root(Path(root))
-        left += [
-            row for folder in batch if folder not in known and (row := whole.get(folder) or _half(folder))
-        ]
-    open_ = {os.path.dirname(folder) for folder in new if folder not in known}  # noqa: PTH120
+        left += [row for one, whole in batch.items() if one not in known and (row := whole or _half(one))]
+    open_ = {os.path.dirname(folder) for folder in new if folder not in known}  # noqa: PTH120 - as above
     done = {job: mark for job, mark in changed.items() if job not in open_ and folders.settled(mark)}
     if done:
         registry.keep_marks(done)
     return left
-
-
-def _batches(new: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(new)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
 
 
 def _newest_first(name: str | None, last: int | None) -> Iterator[Row]:
@@ -135,6 +128,10 @@ def _newest_first(name: str | None, last: int | None) -> Iterator[Row]:
     left = [row for row in take_in() if name in (None, row[1])]
     rows = registry.newest_first(name, None if last is None else last + 1)
     return heapq.merge(rows, sorted(left, key=AGE, reverse=True), key=AGE, reverse=True) if left else rows
+
+
+def _whole(folder: str) -> Row | None:
+    return _read(folder)[1] if os.path.isfile(f"{folder}/run.json") else None  # noqa: PTH113 - as above
 
 
 def _half(folder: str) -> Row | None:
