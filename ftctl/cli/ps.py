@@ -67,7 +67,9 @@ def _show_runs(runs: list[RunState], *, after: bool) -> None:
     from ftctl.view.output import emit
     from ftctl.view.run_list import run_list
 
-    emit("ps", {}, as_json=False, text="\n" * after + run_list(runs, time.time()))
+    waiting = [f"{run.id}: {run.message}" for run in runs if run.message]
+    lines = (run_list(runs, time.time()), *waiting)
+    emit("ps", {}, as_json=False, text="\n" * after + "\n".join(lines))
 
 
 COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
