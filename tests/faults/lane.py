@@ -10,20 +10,30 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.faults.aim import Moment
+from tests.faults.clock import step
+from tests.faults.disk import fill
 from tests.faults.kills import kill, reboot
 from tests.faults.place import Place, make_place
+from tests.faults.races import race
 from tests.faults.tally import Fault
+
+KINDS: dict[str, Callable[[Place, str, Moment], Fault]] = {
+    "kill -9": kill,
+    "reboot": reboot,
+    "full disk": fill,
+    "clock": step,
+    "resumes at once": race,
+}
 
 
 def try_one(place: Place, kind: str, target: str, moment: Moment) -> Fault:
     """Try one fault of a kind."""
-    if kind == "kill -9":
-        return kill(place, target, moment)
-    return reboot(place, target, moment)
+    return KINDS[kind](place, target, moment)
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ftctl.deployments.guard import WORD as GUARD
 from ftctl.leases.folder import holders
 from ftctl.process import ProcessId, alive, session_members
 from ftctl.record import from_record
@@ -96,10 +97,12 @@ def _servers(place: Place) -> dict[str, bool]:
 
 
 def serving(place: Place) -> set[int]:
-    """The processes of deployments that answer: these are meant to be there."""
+    """The processes of deployments that answer, and their guards: these are meant to be there."""
     listed = place.cli("ps", "--json", code=0).data["deployments"]
     leaders = [int(entry["pid"]) for entry in listed if entry["state"] == "running"]
-    return {pid for leader in leaders for pid in session_members(leader)}
+    words = [f"{GUARD} {leader} " for leader in leaders]
+    guards = {pid for pid, line in processes_of(place).items() if any(word in line for word in words)}
+    return {pid for leader in leaders for pid in session_members(leader)} | guards
 
 
 def settled(run: Path) -> bool:

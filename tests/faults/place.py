@@ -50,6 +50,16 @@ class Place:
     def work(self) -> Path:
         return self.cli.cwd
 
+    @property
+    def small(self) -> Path:
+        """A disk of 4 MiB, where mounts are its own."""
+        return self.folder / "small"
+
+    @property
+    def state(self) -> Path:
+        """The folder of ftctl's state, then a disk of its own too."""
+        return self.cli.home / "ftctl" / "state"
+
     def reboot(self) -> None:
         """What is different after a boot, once no process is left: the boot's id, and no leases."""
         (self.folder / "boot").write_text(f"{uuid.uuid4()}\n")
@@ -79,7 +89,10 @@ def _furnish(folder: Path) -> None:
     _mount("-t", "tmpfs", "none", str(DRIVER))
     (DRIVER / "nvidia").mkdir()
     _mount("--bind", str(folder / "boot"), str(BOOT))
-    _mount("-t", "tmpfs", "-o", "size=4m", "none", str(folder / "small"))
+    state = folder / "home" / "ftctl" / "state"
+    state.mkdir(parents=True)
+    for disk in (folder / "small", state):
+        _mount("-t", "tmpfs", "-o", "size=4m", "none", str(disk))
 
 
 def _mount(*words: str) -> None:

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills
+from tests.faults import clock, disk, kills, races
 from tests.faults.aim import moments
 from tests.faults.place import apart
 from tests.faults.tally import Fault, text
@@ -35,6 +35,9 @@ def works(count: int, chance: random.Random) -> list[Work]:
     """The faults of a pass: so many `kill -9`, and of the other kinds a share of that."""
     found = [*_spread("kill -9", kills.TARGETS, count, chance)]
     found += _spread("reboot", kills.REBOOTS, max(2, count // 8), chance)
+    found += _spread("full disk", disk.TARGETS, max(2, count // 8), chance)
+    found += _spread("clock", tuple(clock.STEPS), max(2, count // 12), chance)
+    found += _spread("resumes at once", (f"{races.RACERS} resumes",), max(1, count // 30), chance)
     chance.shuffle(found)
     return found
 
