@@ -62,7 +62,8 @@ class Started:
 
 def moments(chance: random.Random, count: int, phases: Sequence[str] = tuple(PHASES)) -> Iterator[Moment]:
     """As many moments in each phase, in a random order."""
-    chosen = [phases[number % len(phases)] for number in range(count)]
+    order = chance.sample(phases, len(phases))  # where there are fewer moments than phases, any of them
+    chosen = [order[number % len(order)] for number in range(count)]
     chance.shuffle(chosen)
     for phase in chosen:
         step = chance.randrange(EVERY, STEPS + 1, EVERY)
@@ -137,7 +138,7 @@ def _whole(checkpoint: Path) -> bool:
 
 def servers_of(place: Place) -> list[ProcessId]:
     """The servers of the lane's deployments, living or not."""
-    paths = place.cli.home.glob("ftctl/state/deployments/*/deployment.json")
+    paths = place.state.glob("deployments/*/deployment.json")
     return [from_record(ProcessId, json.loads(path.read_text())["deployment"]["process"]) for path in paths]
 
 

@@ -9,13 +9,13 @@ import subprocess
 from pathlib import Path
 
 from tests.faults.aim import Moment, Started, phase_of, reach, start
-from tests.faults.kills import finish, still
-from tests.faults.looks import PATIENCE, said, settled, true_now
+from tests.faults.kills import end, finish, still
+from tests.faults.looks import PATIENCE, settled, state_now, true_now
 from tests.faults.place import Place
 from tests.faults.tally import Fault
 
 TARGETS = ("the run's disk", "the state's disk")
-FULL = "no space left"
+FULL = ("no space left", "of the disk are free")  # words that name the disk, of a run and of a plan
 
 
 def fill(place: Place, target: str, moment: Moment) -> Fault:
@@ -37,8 +37,7 @@ def fill(place: Place, target: str, moment: Moment) -> Fault:
     if (run := started.run) is not None:
         finish(place, run, fault)
         fault.untrue += true_now(place, run)
-    place.cli("stop", "--all", timeout=PATIENCE)
-    still(place, fault)
+    end(place, fault)
     if target == TARGETS[0] and run is not None:
         place.cli("rm", run, "--yes", code=0)  # the disk is small
     return fault
@@ -67,7 +66,7 @@ def _ended(place: Place, started: Started, fault: Fault) -> None:
         started.terminal.kill()
         code = -1
     run, told = started.run, started.said()
-    if code and told.lower().count(FULL) == 0:
+    if code and not any(words in told for words in FULL):
         fault.untrue.append(f"train ended with {code} and does not name the disk: {told[-900:]}")
     if "Traceback" in told or "bug" in told:
         fault.untrue.append(f"train shows a bug: {told[-900:]}")
@@ -76,7 +75,7 @@ def _ended(place: Place, started: Started, fault: Fault) -> None:
     if not settled(run):
         fault.lost.append(f"it goes on while the disk is full; {run}")
     fault.untrue += true_now(place, run)
-    state = said(place, run)
+    state = state_now(run)
     if state not in ("SUCCEEDED", "FAILED") or (code == 0) != (state == "SUCCEEDED"):
         fault.untrue.append(f"train ended with {code}, the run is {state}: {told[-600:]}")
     still(place, fault)

@@ -16,9 +16,9 @@ from tests.faults.looks import (
     leased,
     left_over,
     processes_of,
-    said,
     serving,
     settled,
+    state_now,
     steps_fault,
     true_now,
     truth,
@@ -79,12 +79,17 @@ def after(place: Place, started: Started, fault: Fault) -> None:
         fault.lost.append(f"it did not end: {truth(run)}; {run}")
     still(place, fault)
     if run is not None:
-        fault.untrue += true_now(place, run)
         finish(place, run, fault)
-        still(place, fault)
         fault.untrue += true_now(place, run)
-    place.cli("stop", "--all", timeout=PATIENCE)
+    end(place, fault)
+
+
+def end(place: Place, fault: Fault) -> None:
+    """Stop what the run has deployed: nothing may be left of it."""
     still(place, fault)
+    if serving(place):
+        place.cli("stop", "--all", timeout=PATIENCE, code=0)
+        still(place, fault)
 
 
 def still(place: Place, fault: Fault) -> None:
@@ -96,7 +101,7 @@ def still(place: Place, fault: Fault) -> None:
 
 def finish(place: Place, run: Path, fault: Fault) -> None:
     """Resume until the end, which must be one resume away, with every step once."""
-    state = said(place, run)
+    state = state_now(run)
     if not (run / "run.json").exists():  # made to a half: there is nothing to go on with
         answer = place.cli("rm", run.name, "--yes")
         if state != "LOST" or answer.code:
@@ -107,7 +112,7 @@ def finish(place: Place, run: Path, fault: Fault) -> None:
         if answer.code:
             fault.lost.append(f"was {state}; resume says {answer.err[-600:]}; {run}")
             return
-        state = said(place, run)
+        state = state_now(run)
     if state != "SUCCEEDED" or (wrong := steps_fault(run)):
         fault.lost.append(f"{state}; {wrong or ''}; {run}")
 

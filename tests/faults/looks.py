@@ -51,55 +51,52 @@ def supervised(run: Path) -> bool:
 
 def true_now(place: Place, run: Path) -> list[str]:
     """What `runs` and `ps` say that is not so, each at its first call; nothing where both tell the truth."""
-    wrong = []
-    for verb, say in (("runs", said), ("ps", shown)):
-        before = truth(run)
-        state = say(place, run)
-        possible = before | truth(run)  # it may have gone on between the two looks
-        if state not in possible and not (state == "" and verb == "ps" and possible - LIVE):
-            wrong.append(f"{verb} said {state or 'nothing'}, is {sorted(possible)}")
-    return [*wrong, *_false_deployments(place)]
-
-
-def said(place: Place, run: Path) -> str:
-    """The state in `ftctl runs`; nothing where it is not listed."""
-    return _state(place.cli("runs", "--json", code=0).data["runs"], run)
-
-
-def shown(place: Place, run: Path) -> str:
-    """The state in `ftctl ps`, which lists what has not ended."""
-    return _state(place.cli("ps", "--json", code=0).data["runs"], run)
+    wrong, before, served = [], truth(run), _servers(place)
+    listed = place.cli("runs", "--json", code=0).data["runs"]
+    between = truth(run)  # it may have gone on between the looks
+    wrong += _false_state("runs", _state(listed, run), before | between)
+    told = place.cli("ps", "--all", "--json", code=0).data
+    possible = between | truth(run)
+    state = _state(told["runs"], run)
+    if state or possible <= LIVE:  # what has ended is not shown
+        wrong += _false_state("ps", state, possible)
+    now = _servers(place)
+    for name, states in ((entry["name"], entry["state"]) for entry in told["deployments"]):
+        lives = states in ("starting", "running", "unhealthy")
+        if lives not in (served.get(name, False), now.get(name, False)):
+            wrong.append(f"ps said the deployment {name} is {states}")
+    return wrong
 
 
 def _state(listed: list[dict[str, Any]], run: Path) -> str:
     return next((str(entry["state"]) for entry in listed if entry["directory"] == str(run)), "")
 
 
-def _false_deployments(place: Place) -> list[str]:
-    before = _servers(place)
-    listed = place.cli("ps", "--all", "--json", code=0).data["deployments"]
-    after = _servers(place)
-    wrong = []
-    for entry in listed:
-        lives = entry["state"] in ("starting", "running", "unhealthy")
-        if lives not in (before.get(entry["name"], False), after.get(entry["name"], False)):
-            wrong.append(f"ps said the deployment {entry['name']} is {entry['state']}")
-    return wrong
+def _false_state(verb: str, state: str, possible: set[str]) -> list[str]:
+    return [] if state in possible else [f"{verb} said {state or 'nothing'}, is {sorted(possible)}"]
+
+
+def state_now(run: Path) -> str:
+    """The state of a run that is still."""
+    return min(truth(run))
 
 
 def _servers(place: Place) -> dict[str, bool]:
     """Whether each deployment's process lives, by its name."""
-    found = {}
-    for path in place.cli.home.glob("ftctl/state/deployments/*/deployment.json"):
+    return {name: alive(process) for name, process, _ in _deployments(place)}
+
+
+def _deployments(place: Place) -> Iterator[tuple[str, ProcessId, bool]]:
+    """Every deployment's name and process, and whether it is meant to be there."""
+    for path in place.state.glob("deployments/*/deployment.json"):
         record = json.loads(path.read_text())
-        found[path.parent.name] = alive(from_record(ProcessId, record["deployment"]["process"]))
-    return found
+        meant = record["ready"] is not None and record["ended"] is None
+        yield path.parent.name, from_record(ProcessId, record["deployment"]["process"]), meant
 
 
 def serving(place: Place) -> set[int]:
-    """The processes of deployments that answer, and their guards: these are meant to be there."""
-    listed = place.cli("ps", "--json", code=0).data["deployments"]
-    leaders = [int(entry["pid"]) for entry in listed if entry["state"] == "running"]
+    """The processes of deployments that live and are meant to, and their guards."""
+    leaders = [process.pid for _, process, meant in _deployments(place) if meant and alive(process)]
     words = [f"{GUARD} {leader} " for leader in leaders]
     guards = {pid for pid, line in processes_of(place).items() if any(word in line for word in words)}
     return {pid for leader in leaders for pid in session_members(leader)} | guards

@@ -9,8 +9,8 @@ import subprocess
 
 from ftctl.process import alive
 from tests.faults.aim import Moment, aimed, phase_of, reach, start
-from tests.faults.kills import still
-from tests.faults.looks import PATIENCE, said, settled, steps_fault, true_now
+from tests.faults.kills import end
+from tests.faults.looks import PATIENCE, settled, state_now, steps_fault, true_now
 from tests.faults.place import Place
 from tests.faults.tally import Fault
 
@@ -34,9 +34,9 @@ def race(place: Place, target: str, moment: Moment) -> Fault:
                 os.kill(one.pid, signal.SIGKILL)
     started.terminal.wait(timeout=PATIENCE)
     run = started.run
-    if run is None or not settled(run) or said(place, run) == "SUCCEEDED":
+    if run is None or not settled(run) or state_now(run) == "SUCCEEDED":
         fault.left_out = "the run had ended before"
-        place.cli("stop", "--all", timeout=PATIENCE)
+        end(place, fault)
         return fault
     racers = [_racer(place, run.name) for _ in range(int(target.split(maxsplit=1)[0]))]
     ended = [(racer.communicate(timeout=PATIENCE * 2), racer.returncode) for racer in racers]
@@ -44,11 +44,10 @@ def race(place: Place, target: str, moment: Moment) -> Fault:
     refused = [err for (out, err), _ in ended if any(words in out + err for words in REFUSED)]
     if len(winners) != 1 or len(refused) != len(racers) - 1:
         fault.untrue += [f"a resume ended with {code}: {err[-400:]}" for (_, err), code in ended]
-    if said(place, run) != "SUCCEEDED" or (wrong := steps_fault(run)):
-        fault.lost.append(f"{said(place, run)}; {wrong or ''}; {run}")
+    if state_now(run) != "SUCCEEDED" or (wrong := steps_fault(run)):
+        fault.lost.append(f"{state_now(run)}; {wrong or ''}; {run}")
     fault.untrue += true_now(place, run)
-    place.cli("stop", "--all", timeout=PATIENCE)
-    still(place, fault)
+    end(place, fault)
     return fault
 
 
