@@ -7,6 +7,7 @@ taken for the process that ftctl started (`proc(5)`: field 22 of /proc/PID/stat)
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import time
@@ -59,6 +60,19 @@ def identify(pid: int) -> ProcessId | None:
 def alive(process: ProcessId) -> bool:
     """Whether that very process still runs; a zombie and another boot's pid do not."""
     return identify(process.pid) == process
+
+
+def wait_for_end(process: ProcessId) -> None:
+    """Return once that very process has ended, at once where it has; it need not be a child of this one."""
+    try:
+        watched = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if alive(process):  # the pid may have been given out again before it was opened
+            select.select([watched], [], [])
+    finally:
+        os.close(watched)
 
 
 def find_command(*last: str) -> ProcessId | None:

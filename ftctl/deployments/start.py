@@ -19,6 +19,7 @@ from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
+from ftctl.deployments.guard import stand_server_guard
 from ftctl.deployments.model import Deployment, Parity
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ready import wait_ready
@@ -239,6 +240,7 @@ def _launch(
     entry = Entry(describe(folder, leader))
     try:
         store.write(entry)
+        stand_server_guard(leader, folder)
     except BaseException:
         process.stop_session(leader, grace=0.0)
         raise
