@@ -36,6 +36,12 @@ def deploy(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
     ] = None,
+    shown: Annotated[
+        str | None,
+        typer.Option(
+            "--print", metavar="FORM", help="Show how to ask it: curl, python, openai or open-webui."
+        ),
+    ] = None,
     no_install: NoInstall = False,
     wait: Wait = False,
     as_json: Json = False,
@@ -46,6 +52,8 @@ def deploy(
     /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has a
     reference, the server's answers are compared with it and a server that differs is stopped.
 
+    With --print nothing is started: TARGET is a deployment, and what is printed asks it.
+
     [bold]Examples[/bold]
 
     ftctl deploy support-bot
@@ -55,6 +63,8 @@ def deploy(
     ftctl deploy ./my-model --name mine --set max_length=2048
 
     ftctl deploy job.yaml --json
+
+    ftctl deploy support-bot --print curl
     """
     import os
     from dataclasses import replace
@@ -66,6 +76,9 @@ def deploy(
     from ftctl.job.model import Deploy
     from ftctl.view.output import emit
 
+    if shown is not None:
+        _print(target, shown, as_json=as_json)
+        return
     if port is not None:
         chosen_port(Deploy(port=port))
     found = target_of(target, tuple(overrides or ()))
@@ -91,6 +104,18 @@ def deploy(
         **store.how_asked(deployment),
     }
     emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
+
+
+def _print(name: str, form: str, *, as_json: bool) -> None:
+    """Print how the deployment of that name is asked; nothing is started."""
+    from ftctl.deployments import store
+    from ftctl.deployments.snippets import snippet
+    from ftctl.view.output import emit
+
+    entry = store.get(name)
+    store.key_of(entry)
+    text = snippet(form, entry.deployment, str(entry.folder / store.KEY))
+    emit("deploy", {"name": name, "form": form, "snippet": text}, as_json=as_json, text=text)
 
 
 def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl import process, registry
+from ftctl import process
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
@@ -97,7 +97,6 @@ def start(
             ),
             lease,
         )
-    registry.add_deployment(name, entry.folder, entry.deployment.created)
     with _ended_unless_ready(entry, child):
         wait_ready(
             child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
