@@ -127,23 +127,20 @@ def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     from dataclasses import replace
 
     from ftctl.engines.install import ensure
-    from ftctl.engines.locate import locate
+    from ftctl.facts.asked import Asked
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
     from ftctl.leases.of_job import lease_to_serve
-    from ftctl.looked_up import serving, variant
-    from ftctl.servers import server
+    from ftctl.looked_up import serving
     from ftctl.view.output import say
 
     deploy, artifact = found.deploy, found.artifact
-    server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
-    chosen = variant(deploy.gpus, machine)
-    engine = locate(serving(deploy), chosen, python=deploy.engine_python, environ=os.environ)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
+    engine = serving(deploy, model, machine, os.environ, Asked())
     _check_rules(found, machine, model, engine)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
@@ -177,7 +174,7 @@ def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine
     from ftctl.view.warnings import show_warnings
 
     trust, facts = found.trust_remote_code, Facts(machine, model)
-    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine.variant, trust=trust)
+    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine, trust=trust)
     job = replace(found.job, deploy=found.deploy)
     packages = packages_of(engine.python) if engine.installed else None
     report = check_serving(job, plan, facts, packages=packages)

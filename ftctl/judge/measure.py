@@ -127,7 +127,7 @@ def _planned(case: Case, artifact: Artifact) -> ServePlan:
         case.deploy.name or case.plan.job.name,
         model_facts(artifact.path),
         case.plan.facts.machine,
-        case.server.variant,
+        case.server,
         trust=case.plan.job.model.trust_remote_code,
     )
 
