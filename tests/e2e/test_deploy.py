@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from ftctl.deployments import client
 from ftctl.process import session_members
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 from tests.e2e.conftest import START_TIMEOUT, Served
 from tests.waiting import until
 
@@ -70,6 +71,30 @@ def test_chat_reads_standard_input(served: Served) -> None:
     )  # fmt: skip
     assert (asked.returncode, asked.stderr) == (0, "")
     assert asked.stdout.endswith("\n")
+
+
+def test_snippets_run_against_vllm(served: Served, vllm_python: Path) -> None:
+    environment = {**os.environ, "PATH": f"{vllm_python.parent}:{os.environ['PATH']}"}
+    for form, program in (("curl", "sh"), ("python", "python"), ("openai", "python")):
+        text = served.cli("deploy", "tiny", "--print", form, code=0).out
+        assert served.key not in text
+        asked = [program] if form != "openai" else [str(vllm_python), "-"]
+        done = subprocess.run(
+            asked, input=text, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), f"{form}: {done.stderr}"
+
+
+def test_the_servers_own_counts_are_shown_and_drawn(served: Served) -> None:
+    (before,) = served.cli("ps", "--json", code=0).data["deployments"]
+    served.cli("chat", "tiny", "hello", "--once", "--max-tokens", "4", code=0)
+    (after,) = served.cli("ps", "--json", code=0).data["deployments"]
+    assert after["requests"] == before["requests"] + 1
+    assert 1 <= after["load"]["generation_tokens"] - before["load"]["generation_tokens"] <= 4
+    page = client.request(served.url, "/metrics", key=served.key)[1].decode()
+    board = json.loads((ROOT / "configs" / "grafana" / "vllm.json").read_text())
+    drawn = re.findall(r"vllm:[a-z_0-9]+", " ".join(t["expr"] for p in board["panels"] for t in p["targets"]))
+    assert [name for name in drawn if f"\n{name}{{" not in page] == []
 
 
 def test_a_name_in_use_is_refused(served: Served, tiny_model: Path, vllm_python: Path) -> None:
