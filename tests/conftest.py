@@ -32,7 +32,7 @@ INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigab
 TRAIN_TIMEOUT = 600.0
 
 # Files whose engine tests take longest, and files that share a server.
-LONG = ("test_train_retrieval", "test_train", "test_judge", "test_flagembedding_runner")
+LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
 TOGETHER = {"test_guard": "test_deploy"}
 
 
@@ -249,6 +249,7 @@ def _absolute(entry: str | dict[str, Any]) -> str | dict[str, Any]:
     return {**entry, "path": str((DEMO / entry["path"]).resolve())}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs engines comes last, so that a small mistake is known in seconds, and waits for its turn.
 

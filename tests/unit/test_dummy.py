@@ -7,7 +7,6 @@ import json
 import math
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from ftctl.servers import dummy as server
 from ftctl.trainers import dummy as trainer
 from tests.conftest import DEMO, ROOT, Answer, Cli
 from tests.model_files import write_model
+from tests.waiting import until
 
 CONFIG = ROOT / "configs" / "dummy" / "pipeline.yaml"
 
@@ -139,14 +139,12 @@ def every_route(url: str, key: str) -> None:
 
 
 def test_a_slow_training_is_stopped_at_a_checkpoint_that_one_can_go_on_from(job: Cli) -> None:
-    argv = job.argv(
-        "train", "job.yaml", "--set", "train.native={seconds_per_step: 0.3, seconds_to_load: 0.1}"
-    )
+    argv = job.argv("train", "job.yaml", "--set", "train.native={seconds_per_step: 3, seconds_to_load: 0}")
     following = subprocess.Popen(argv, cwd=job.cwd, env=job.environment, stderr=subprocess.DEVNULL)
     try:
         run = when_stepping(job)
         job("stop", run.path.name, code=0)
-        assert following.wait(20) == 130
+        assert following.wait(60) == 130
     finally:
         following.kill()
         following.wait()
@@ -163,11 +161,8 @@ def test_a_slow_training_is_stopped_at_a_checkpoint_that_one_can_go_on_from(job:
 
 def when_stepping(cli: Cli) -> RunDir:
     """The run once it has taken a step."""
-    for _ in range(200):
-        time.sleep(0.05)
-        if (cli.cwd / "runs" / "tested").is_dir() and losses(run := only_run(cli)):
-            return run
-    raise AssertionError("no step within 10 s")
+    until(lambda: any(losses(RunDir(path)) for path in cli.cwd.glob("runs/tested/*")))
+    return only_run(cli)
 
 
 def goes_on(run: RunDir, checkpoint: str, step: int) -> None:
@@ -288,14 +283,12 @@ def test_a_run_is_served_and_dies_after_so_many_answers(trained: tuple[Cli, RunD
     for _ in range(2):
         said = ask(data["url"], "/v1/chat/completions", Path(data["key_file"]).read_text().strip(), messages)
         assert said[1]["choices"][0]["message"]["content"] == "[ftctl dummy] a"
-    for _ in range(100):
-        time.sleep(0.02)
-        if not Path(f"/proc/{data['pid']}/cmdline").is_file():
-            break
-    (row,) = (
-        one for one in cli("ps", "--all", "--json", code=0).data["deployments"] if one["name"] == "dying"
-    )
-    assert row["state"] == "dead"
+
+    def state() -> str:
+        shown = cli("ps", "--all", "--json", code=0).data["deployments"]
+        return next(str(one["state"]) for one in shown if one["name"] == "dying")
+
+    until(lambda: state() == "dead")
 
 
 def test_an_adapter_is_attached_to_a_base_that_is_not_there(job: Cli) -> None:
