@@ -31,9 +31,8 @@ DEMO_JOB = DEMO / "ftctl-qa.yaml"
 INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigabyte
 TRAIN_TIMEOUT = 600.0
 
-# Files whose engine tests take longest, and files that share a server.
+# Files whose engine tests take longest.
 LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
-TOGETHER = {"test_guard": "test_deploy"}
 
 
 @dataclass(frozen=True)
@@ -249,7 +248,6 @@ def _absolute(entry: str | dict[str, Any]) -> str | dict[str, Any]:
     return {**entry, "path": str((DEMO / entry["path"]).resolve())}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs engines comes last, so that a small mistake is known in seconds, and waits for its turn.
 
@@ -259,7 +257,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("engine") and isinstance(item, pytest.Function):
             item.fixturenames.insert(0, "engine_turn")
-            item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.stem, item.path.stem)))
 
 
 def _turn_of(item: pytest.Item) -> tuple[bool, int]:
