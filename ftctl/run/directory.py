@@ -21,6 +21,7 @@ STOP = "stop"
 EXIT = "exit.json"
 ASIDE = "set-aside"
 CREATOR = "creator.json"
+GUARD = "guard.json"
 RESERVE = ".reserve"
 BLOCK = 64 * 1024  # bytes of a log that are held at once
 RESERVED = 64 * 1024  # bytes, given back when the disk is full so that the end can still be recorded
