@@ -73,6 +73,7 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan
 	$(BIN)/python -m bench.runs_many
+	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 
 docs: $(READY) ## write docs/commands.md again from --help
