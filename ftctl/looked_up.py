@@ -136,12 +136,16 @@ def _engines(
     """The engines' interpreters: the variant follows from whether GPUs are used."""
 
     def located(
-        name: str, block: str, gpus: int | str | tuple[int, ...] | None, python: Path | None
+        name: str,
+        block: str,
+        gpus: int | str | tuple[int, ...] | None,
+        python: Path | None,
+        trackers: tuple[str, ...] = (),
     ) -> EngineFacts | None:
         chosen = variant(gpus, machine)
-        look = partial(locate, name, chosen, python=python, environ=environ)
+        look = partial(locate, name, chosen, python=python, environ=environ, trackers=trackers)
         try:
-            return asked.once(("engine", name, chosen, python), look)
+            return asked.once(("engine", name, chosen, python, trackers), look)
         except Missing:
             raise
         except FtctlError as error:
@@ -152,7 +156,8 @@ def _engines(
 
     trainer = server = None
     if job.train is not None:
-        trainer = located(job.train.trainer, "train", job.resources.gpus, job.train.engine_python)
+        train, trackers = job.train, tuple(sorted(job.train.report_to))
+        trainer = located(train.trainer, "train", job.resources.gpus, train.engine_python, trackers)
     if job.deploy is not None:
         server = located(serving(job.deploy), "deploy", job.deploy.gpus, job.deploy.engine_python)
     return trainer, server
