@@ -23,8 +23,10 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
-    A deployment is one of: starting, running, unhealthy (its process lives and does not answer), dead (it
-    ended without being asked to), stopped. A run is PENDING, RUNNING or STOPPING; ftctl runs lists them all.
+    A deployment is one of: starting, running, unhealthy (its process lives and does not answer), restarting,
+    unsupervised (it answers, and its keeper was killed), failed (given up), dead (it and its keeper ended
+    without being asked to), stopped. One that lost its keeper is given another. A run is PENDING, RUNNING or
+    STOPPING; ftctl runs lists them all.
 
     [bold]Examples[/bold]
 
@@ -33,10 +35,14 @@ def ps(
     ftctl ps --all --json
     """
     from ftctl.deployments import store
+    from ftctl.keep.again import keep_again
     from ftctl.run.index import live
-    from ftctl.view.output import emit
+    from ftctl.view.output import emit, say
 
     listed = [(entry, store.state(entry)) for entry in store.entries()]
+    for entry, _ in listed:
+        if keep_again(entry):
+            say(f"{entry.name} had lost its keeper: another looks after it now")
     rows = [_row(entry, state) for entry, state in listed if every or state != "stopped"]
     runs = live()
     data = {"deployments": rows, "runs": [run._asdict() for run in runs]}
@@ -45,6 +51,9 @@ def ps(
         return
     if rows:
         _show_deployments(rows)
+        for row in rows:
+            if row["why"]:
+                say(row["why"])
     if runs:
         _show_runs(runs, after=bool(rows))
 
@@ -69,9 +78,10 @@ COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
+    from ftctl.deployments.kept import kept_of
     from ftctl.deployments.store import LIVE, how_asked, uptime
 
-    deployment = entry.deployment
+    deployment, kept = entry.deployment, kept_of(entry.folder)
     return {
         "name": deployment.name,
         "model": deployment.model,
@@ -80,6 +90,9 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
         "state": state,
         "uptime": round(uptime(entry), 1) if state in LIVE else None,
         "pid": deployment.process.pid,
+        "keeper": None if kept is None else kept.keeper.pid,
+        "restarts": 0 if kept is None else kept.restarts,
+        "why": entry.why or None,
         "artifact": deployment.artifact,
         "run": deployment.run,
         "folder": deployment.folder,
