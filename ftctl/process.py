@@ -196,10 +196,10 @@ def start_detached(
 
 
 def start_guard(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own that reads the end of its standard input when this one is
-    gone, however it went: no other process has the pipe's other end."""
+    gone, however it went: no other process has the pipe's other end. It inherits the open files `keep`."""
     with open(log, "ab") as output:
         return subprocess.Popen(
             list(argv),
@@ -209,6 +209,7 @@ def start_guard(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=tuple(keep),
         )
 
 

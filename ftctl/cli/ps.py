@@ -23,6 +23,9 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
+    requests and tok/s (tokens written a second since the last ftctl ps of the past 15 minutes, else since
+    the start) are the server's own counts.
+
     A deployment is one of: starting, running, unhealthy (its process lives and does not answer), restarting,
     unsupervised (it answers, and its keeper was killed), failed (given up), dead (it and its keeper ended
     without being asked to), stopped. One that lost its keeper is given another. A run is PENDING, RUNNING or
@@ -43,7 +46,9 @@ def ps(
     for entry, _ in listed:
         if keep_again(entry):
             say(f"{entry.name} had lost its keeper: another looks after it now")
-    rows = [_row(entry, state) for entry, state in listed if every or state != "stopped"]
+    rows = [
+        _row(entry, state) | _load(entry, state) for entry, state in listed if every or state != "stopped"
+    ]
     runs = live()
     data = {"deployments": rows, "runs": [run._asdict() for run in runs]}
     if as_json or not (rows or runs):
@@ -61,8 +66,8 @@ def ps(
 def _show_deployments(rows: list[dict[str, Any]]) -> None:
     from ftctl.view.output import emit, table
 
-    shown = [[_cell(row[column]) for column in COLUMNS] for row in rows]
-    emit("ps", {}, as_json=False, text=table(COLUMNS, shown))
+    shown = [[_cell(row[column]) for column in COLUMNS] + _counts(row) for row in rows]
+    emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s"), shown))
 
 
 def _show_runs(runs: list[RunState], *, after: bool) -> None:
@@ -71,7 +76,9 @@ def _show_runs(runs: list[RunState], *, after: bool) -> None:
     from ftctl.view.output import emit
     from ftctl.view.run_list import run_list
 
-    emit("ps", {}, as_json=False, text="\n" * after + run_list(runs, time.time()))
+    waiting = [f"{run.id}: {run.message}" for run in runs if run.message]
+    lines = (run_list(runs, time.time()), *waiting)
+    emit("ps", {}, as_json=False, text="\n" * after + "\n".join(lines))
 
 
 COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
@@ -98,6 +105,25 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
         "folder": deployment.folder,
         **how_asked(deployment),
     }
+
+
+def _load(entry: Entry, state: str) -> dict[str, Any]:
+    """What the server has done, as it counts it itself; null where it does not answer."""
+    import time
+
+    from ftctl.deployments.metrics import look
+
+    found = look(entry, time.time()) if state == "running" else None
+    if found is None:
+        return {"requests": None, "tokens_per_second": None, "load": None}
+    load, rate = found
+    counts = {name: value for name, value in load.__dict__.items() if name not in ("time", "started")}
+    return {"requests": load.requests, "tokens_per_second": round(rate, 1), "load": counts}
+
+
+def _counts(row: dict[str, Any]) -> list[str]:
+    rate = row["tokens_per_second"]
+    return [_cell(row["requests"]), "" if rate is None else f"{rate:.1f}"]
 
 
 def _cell(value: object) -> str:

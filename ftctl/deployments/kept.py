@@ -22,7 +22,8 @@ class Kept:
 
     `state` is starting, answering (for the first time: who deployed it has yet to compare it), running,
     unhealthy, restarting or ended. `failures` are their times in seconds since the epoch, `restarts` their
-    number in all; `logged` is where the server's part of its log begins, in bytes.
+    number in all; `logged` is where the server's part of its log begins, in bytes, and `began` when it was
+    started, in seconds since the epoch.
     """
 
     keeper: ProcessId
@@ -33,6 +34,7 @@ class Kept:
     failures: tuple[float, ...] = ()
     restarts: int = 0
     logged: int = 0
+    began: float = 0.0
 
 
 def kept_of(folder: Path) -> Kept | None:

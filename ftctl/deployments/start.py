@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl import registry
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
@@ -20,11 +19,12 @@ from ftctl.deployments.checks import check_artifact, check_engine, check_name, c
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
 from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.overlay import overlay_links
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
-from ftctl.errors import FtctlError, Interrupted
+from ftctl.errors import FtctlError, Interrupted, UsageError
 from ftctl.events import parse
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
@@ -36,6 +36,7 @@ from ftctl.process import NOBODY, ProcessId, alive, boot_id, identify, stop_sess
 from ftctl.rendered import Rendered
 from ftctl.run.directory import Tail
 from ftctl.servers import server
+from ftctl.servers.lmdeploy import OVERLAY
 
 Emit = Callable[[str, Mapping[str, object]], None]
 POLL = 0.05  # seconds
@@ -63,7 +64,7 @@ def start(
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
     check_server(artifact, engine.name)
-    plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
+    plan = planned(artifact, deploy, name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
@@ -78,7 +79,7 @@ def start(
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
-        rendered = replace(rendered, files={**rendered.files, **files})
+        rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
         url = f"http://{_reachable(deploy.host)}:{port}"
         made_by, folder = None if run is None else str(run), _fresh_folder(name)
         deployment = Deployment(
@@ -109,7 +110,6 @@ def start(
         entry = Entry(deployment, creator=me)
         store.write(entry)
         keeper = start_keeper(name, lease.files)
-    registry.add_deployment(name, entry.folder, entry.deployment.created)
     with _ended_unless_ready(entry):
         entry = _answering(entry, keeper, emit)
         parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
@@ -127,7 +127,7 @@ def planned(
     name: str,
     facts: ModelFacts,
     machine: MachineFacts,
-    variant: str,
+    engine: EngineFacts,
     *,
     trust: bool,
 ) -> ServePlan:
@@ -142,7 +142,7 @@ def planned(
         model=facts,
         machine=machine,
         adapter="attach" if attach else "none",
-        variant=variant,
+        engine=engine,
         trust_remote_code=trust,
         chat_template=_adapter_template(artifact) if attach else None,
     )
@@ -214,6 +214,19 @@ def _ended_unless_ready(entry: Entry) -> Iterator[None]:
         raise
 
 
+def _overlay(plan: ServePlan, artifact: Artifact) -> dict[str, Path]:
+    """The links by which LMDeploy gets a chat template that is not the model's own."""
+    if plan.engine != "lmdeploy" or plan.chat_template is None:
+        return {}
+    model = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
+    if not model.is_dir():
+        raise UsageError(
+            f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
+            "fetch the model and name its folder, or set deploy.engine: vllm",
+        )
+    return overlay_links(model, Path(plan.chat_template), OVERLAY)
+
+
 def _adapter_template(artifact: Artifact) -> str | None:
     """The chat template that training saved beside the adapter: the base's own may be another."""
     own = artifact.path / "chat_template.jinja"
@@ -248,6 +261,9 @@ def _lay_out(folder: Path, rendered: Rendered, key: str, launch: Launch) -> None
     for path, content in rendered.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(content)
+    for path, goal in rendered.links.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).symlink_to(goal)
     write_launch(folder, launch)
 
 

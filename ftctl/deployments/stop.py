@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
-import re
 import signal
 import time
 
-from ftctl.deployments import client
 from ftctl.deployments.kept import is_kept, kept_of
-from ftctl.deployments.store import Entry, change, find, forget_key, key_of
-from ftctl.errors import UsageError
+from ftctl.deployments.metrics import count
+from ftctl.deployments.store import Entry, change, find, forget_key
 from ftctl.process import NOBODY, ProcessId, alive, signal_process, stop_session
 
 GRACE = 10.0  # seconds; vLLM takes 1.5 to 3.3 when idle
 DRAIN = 30.0  # seconds for the requests that are being answered
 POLL = 0.02  # seconds
-# Requests in hand, as vLLM and LMDeploy count them.
-IN_HAND = re.compile(r"^[\w:]*num_requests_(?:running|waiting)(?:\{[^}]*\})? ([\d.eE+]+)$", re.MULTILINE)
 
 
 def stop(
@@ -73,9 +68,5 @@ def _keeper(entry: Entry) -> ProcessId | None:
 
 def _in_hand(entry: Entry) -> bool:
     """Whether the server is answering requests; one that does not say so is not."""
-    try:
-        status, answer = client.request(entry.deployment.url, "/metrics", key=key_of(entry), timeout=2.0)
-    except (OSError, http.client.HTTPException, UsageError):
-        return False
-    found = IN_HAND.findall(answer.decode("utf-8", "replace")) if status == 200 else []
-    return any(float(count) > 0 for count in found)
+    load = count(entry)
+    return load is not None and load.running + load.waiting > 0

@@ -148,7 +148,7 @@ class Keeper:
             cwd=folder,
             env=server_environment(self.launch, store.key_of(self.entry), os.environ),
             log=log,
-            record=lambda process: self._record(process=process, logged=size, state=state),
+            record=lambda process: self._record(process=process, logged=size, began=time.time(), state=state),
             keep=self.lease.files,
         )
         self.lease.name(f"deployment {self.entry.name}", self.child.process.pid)
@@ -177,7 +177,7 @@ class Keeper:
 
     def _watch(self, child: Child) -> NoReturn:
         """Look after a server that is ready; raises ServerFailed when it ends or hangs."""
-        pulse = Pulse(self.entry.deployment, store.key_of(self.entry), self.launch.pace)
+        pulse = Pulse(self.entry, store.key_of(self.entry), self.launch.pace)
         while True:
             self._check(child)
             if pulse.due:

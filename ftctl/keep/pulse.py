@@ -6,33 +6,32 @@ A server that is asked a lot is slow to answer one more, and is not dead: the to
 from __future__ import annotations
 
 import http.client
-import re
 import time
 from collections.abc import Callable
 
 from ftctl.deployments import client
 from ftctl.deployments.launch import Pace
-from ftctl.deployments.model import Deployment
+from ftctl.deployments.metrics import count
+from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 
-# vLLM's and LMDeploy's counters of prompt and generated tokens, in Prometheus' text format.
-TOKENS = re.compile(r"^[\w:]*tokens(?:_total)?(?:\{[^}]*\})? ([\d.eE+]+)$", re.MULTILINE)
 QUICK = 5.0  # seconds for what costs the server nothing
 
 
 class Pulse:
-    """The signs of life of one server. `silent` is how long there has been none, in seconds."""
+    """The signs of life of one server. `silent` is how long there has been none, in seconds; `trouble` says
+    what is wrong, and is empty where nothing is."""
 
     def __init__(
-        self, deployment: Deployment, key: str, pace: Pace, clock: Callable[[], float] = time.monotonic
+        self, entry: Entry, key: str, pace: Pace, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.deployment, self.key, self.pace, self.clock = deployment, key, pace, clock
-        self.seen = self.next = clock()
-        self.next += pace.every
-        self.trouble = ""
-        self.refused = False
+        self.entry, self.key, self.pace, self.clock = entry, key, pace, clock
         self.quick = min(QUICK, pace.answer)
-        self.tokens = self._count()
+        self.seen = self.well = clock()  # the last sign of life, and the last look without trouble
+        self.next = clock() + pace.every
+        self.trouble, self.refused = "", False
+        self.tokens: int | None = None
+        self._moved()
 
     @property
     def due(self) -> bool:
@@ -45,31 +44,33 @@ class Pulse:
 
     @property
     def hung(self) -> bool:
-        """Whether it has given no sign of life for too long."""
+        """Whether there has been trouble for too long."""
         bound = self.pace.refused if self.refused else self.pace.patience
-        return bool(self.trouble) and self.silent > bound
+        return bool(self.trouble) and self.clock() - self.well > bound
 
     def look(self) -> None:
-        """Look for a sign of life. Afterwards `trouble` says what is wrong, empty where nothing is."""
-        count = self._count()
-        if count is not None and self.tokens is not None and count > self.tokens:
-            self.trouble = ""  # it has computed for others since
-        else:
-            self.trouble = self._asked()
-            # A server that was asked counts our token too.
-            count = self._count() if not self.trouble else count
-        self.tokens = count if count is not None else self.tokens
-        now = self.clock()
-        if not self.trouble:
-            self.seen = now
-        self.next = now + (min(self.quick, self.pace.every) if self.trouble else self.pace.every)
+        """Look for a sign of life: tokens for others since the last look, else an answer of our own."""
+        began = self.clock()
+        trouble = "" if self._moved() else self._asked()
+        if trouble and not self._moved():
+            self.well = self.well if self.trouble else began
+            self.trouble = trouble
+            self.next = self.clock() + min(self.quick, self.pace.every)
+            return
+        self._moved()  # a server that was asked counts our token too
+        self.trouble, self.seen = "", self.clock()
+        self.next = self.seen + self.pace.every
 
-    def _count(self) -> float | None:
-        return tokens(self.deployment.url, self.key, self.quick)
+    def _moved(self) -> bool:
+        """Whether the server has read or written tokens since it was last asked."""
+        load, before = count(self.entry, timeout=self.quick), self.tokens
+        if load is not None:
+            self.tokens = load.prompt_tokens + load.generation_tokens
+        return self.tokens is not None and before is not None and self.tokens > before
 
     def _asked(self) -> str:
         """What is wrong with the answer to a real request; `refused` where waiting will not mend it."""
-        place = self.deployment
+        place = self.entry.deployment
         self.refused = False
         try:
             client.compute_once(place.url, self.key, place.model, place.kind, self.pace.answer)
@@ -91,13 +92,3 @@ def refuses(url: str, timeout: float) -> bool:
         return False
     except (OSError, http.client.HTTPException):
         return True
-
-
-def tokens(url: str, key: str, timeout: float) -> float | None:
-    """How many tokens the server has read and written so far; None where it does not say."""
-    try:
-        status, answer = client.request(url, "/metrics", key=key, timeout=timeout)
-    except (OSError, http.client.HTTPException):
-        return None
-    found = TOKENS.findall(answer.decode("utf-8", "replace")) if status == 200 else []
-    return sum(map(float, found)) if found else None

@@ -285,7 +285,7 @@ def test_closing_the_terminal_does_not_end_the_run(
     following = start_in_background(session_ftctl, long_job(tiny_model, tmp_path / "job.yaml", "closed"))
     run = wait_for_step(session_ftctl, "closed")
     following.send_signal(signal.SIGHUP)
-    following.communicate(timeout=10)
+    following.communicate(timeout=60)
     time.sleep(1)
     states = session_ftctl("runs", "--name", "closed", "--json", code=0).data["runs"]
     assert [state["state"] for state in states] == ["RUNNING"]

@@ -90,7 +90,7 @@ def test_a_key_may_be_ones_own(serve: Starter, monkeypatch: pytest.MonkeyPatch) 
         ({"host": "192.0.2.1"}, Missing, "no address of this machine"),
         ({"path": Path("/nowhere/at/all")}, UsageError, "/nowhere/at/all is no folder"),
         ({"name": "../up"}, UsageError, "cannot name a deployment"),
-        ({"engine": "lmdeploy"}, UsageError, "lmdeploy: not available in this version"),
+        ({"engine": "lmdeploy"}, Missing, "LMDeploy needs an NVIDIA GPU and this machine has none"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_started(
