@@ -3,8 +3,9 @@
 
 It is started in place of an engine's interpreter; `--stand-in WORD` (the job's native block), or STAND_IN in
 its environment, says how it behaves: die, kv (dies of a small cache), deaf (never listens), other-name,
-broken (500 to a completion), stubborn (it and its child ignore SIGTERM), quick (none of these), once (starts
-once, and dies of a small cache afterwards), shaky (starts once, and dies of an unknown cause afterwards).
+broken (500 to a completion), stubborn (it and its child ignore SIGTERM), quick (none of these), tied (ends
+with its child, as vLLM does with its engine), once (tied; starts once, and dies of a small cache afterwards),
+shaky (starts once, and dies of an unknown cause afterwards).
 """
 
 import argparse
@@ -16,6 +17,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 KV = """(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] EngineCore failed to start.
@@ -97,6 +99,8 @@ def main():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     pathlib.Path("child.pid").write_text(str(child.pid))
+    if settings.stand_in in ("tied", "once"):
+        threading.Thread(target=lambda: os._exit(child.wait() and 1), daemon=True).start()
     if settings.stand_in == "deaf":
         time.sleep(300)
     Handler.settings = settings
