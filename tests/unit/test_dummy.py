@@ -259,7 +259,7 @@ def test_a_server_that_does_not_start_says_why(job: Cli) -> None:
     answer = train(job, "deploy.native={fail_to_start: no room}", code=1)
     assert "ftctl's dummy ended with exit code 1 while loading nothing: no room" in answer.err
     assert "take fail_to_start out of deploy.native" in answer.err
-    assert job("ps", "--json", code=0).data["deployments"] == []
+    assert state_of(job, "tested") == "failed"
     assert "told to fail: no room" in job("logs", "tested", code=0).out
 
 
@@ -277,18 +277,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Run
 def test_a_run_is_served_and_dies_after_so_many_answers(trained: tuple[Cli, RunDir]) -> None:
     cli, run = trained
     native = "native={ready_after: 0.3, die_after_requests: 2, answer: a b}"
-    data = cli("deploy", run.path, "--name", "dying", "--set", native, "--json", code=0).data
+    data = cli(
+        "deploy", run.path, "--name", "dying", "--set", native, "--set", "restart=never", "--json", code=0
+    ).data
     assert data["engine"] == "dummy"
     messages = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 1}
     for _ in range(2):
         said = ask(data["url"], "/v1/chat/completions", Path(data["key_file"]).read_text().strip(), messages)
         assert said[1]["choices"][0]["message"]["content"] == "[ftctl dummy] a"
+    until(lambda: state_of(cli, "dying") == "failed")
 
-    def state() -> str:
-        shown = cli("ps", "--all", "--json", code=0).data["deployments"]
-        return next(str(one["state"]) for one in shown if one["name"] == "dying")
 
-    until(lambda: state() == "dead")
+def state_of(cli: Cli, name: str) -> str:
+    rows = {one["name"]: one["state"] for one in cli("ps", "--all", "--json", code=0).data["deployments"]}
+    return str(rows[name])
 
 
 def test_an_adapter_is_attached_to_a_base_that_is_not_there(job: Cli) -> None:
