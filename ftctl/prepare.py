@@ -133,9 +133,14 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
 
     job, engine = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
+    adapters, rank = None, None
     try:
         if job.train is None:
             _dummies_apart(plan, deploy)
+        if deploy.adapters is not None:
+            from ftctl.deployments.adapters import look_at  # few jobs have any
+
+            adapters, rank = look_at(deploy.adapters, job.model.path)
         serve, choices = plan_serve(
             deploy,
             name=deploy.name or job.name,
@@ -143,6 +148,8 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
             machine=plan.facts.machine,
             adapter=adapter,
             engine=engine,
+            adapters=adapters,
+            lora_rank=rank,
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )

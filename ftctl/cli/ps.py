@@ -23,6 +23,8 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
+    A deployment's adapters stand beside its model.
+
     requests and tok/s (tokens written a second since the last ftctl ps of the past 15 minutes, else since
     the start) are the server's own counts.
 
@@ -57,7 +59,8 @@ def ps(
 def _show_deployments(rows: list[dict[str, Any]]) -> None:
     from ftctl.view.output import emit, table
 
-    shown = [[_cell(row[column]) for column in COLUMNS] + _counts(row) for row in rows]
+    listed = [row | {"model": ", ".join((row["model"], *(row["adapters"] or ())))} for row in rows]
+    shown = [[_cell(row[column]) for column in COLUMNS] + _counts(row) for row in listed]
     emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s"), shown))
 
 

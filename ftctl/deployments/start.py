@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -18,6 +17,8 @@ from ftctl import process
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
+from ftctl.deployments.adapters import look_at
+from ftctl.deployments.attach import bring_back
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
 from ftctl.deployments.model import Deployment, Parity
 from ftctl.deployments.overlay import overlay_links
@@ -26,6 +27,7 @@ from ftctl.deployments.ready import wait_ready
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
+from ftctl.deployments.tls import check_tls
 from ftctl.errors import Interrupted, Missing, UsageError
 from ftctl.events import Event
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
@@ -36,6 +38,7 @@ from ftctl.plan.serve import plan_serve
 from ftctl.rendered import Rendered, environment
 from ftctl.servers import server
 from ftctl.servers.lmdeploy import OVERLAY
+from ftctl.servers.vllm_lora import taken_rank
 
 Emit = Callable[[str, Mapping[str, object]], None]
 
@@ -66,18 +69,21 @@ def start(
     check_engine(engine)
     check_artifact(artifact)
     key = chosen_key(deploy.api_key, os.environ)
-    files: Mapping[str, str] = {}
+    secured = check_tls(deploy.tls, _reachable(deploy.host)) if deploy.tls else None
+    files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
     if plan.head == "yes":
-        files, yes = score_files(artifact.path, plan)
+        scoring, yes = score_files(artifact.path, plan)
+        files |= scoring
         plan = replace(plan, yes=yes)
-    with _claimed(name):
+    with store.claimed(name):
         check_name(name)
         port = chosen_port(deploy)
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
         rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
-        url = f"http://{_reachable(deploy.host)}:{port}"
+        here = _reachable(deploy.host)
+        url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by = None if run is None else str(run)
         child, entry = _launch(
             rendered,
@@ -93,6 +99,10 @@ def start(
                 str(folder),
                 str(artifact.path),
                 made_by,
+                base=str(artifact.base if plan.adapter == "attach" else artifact.path),
+                adapters=plan.adapters,
+                lora_rank=taken_rank(plan, artifact),
+                listens=None if secured is None else here.strip("[]"),
                 **_use(plan),
             ),
             lease,
@@ -101,6 +111,7 @@ def start(
         wait_ready(
             child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
         )
+        bring_back(entry)
         parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
         if parity is not None:
             entry = store.compared(entry, parity)
@@ -127,6 +138,8 @@ def planned(
     Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
     """
     attach = artifact.kind == "adapter"
+    base = str(artifact.base if attach else artifact.path)
+    adapters, rank = (None, None) if deploy.adapters is None else look_at(deploy.adapters, base)
     plan, _ = plan_serve(
         deploy,
         name=name,
@@ -136,6 +149,8 @@ def planned(
         engine=engine,
         trust_remote_code=trust,
         chat_template=_adapter_template(artifact) if attach else None,
+        adapters=adapters,
+        lora_rank=rank,
     )
     return plan
 
@@ -204,16 +219,6 @@ def _adapter_template(artifact: Artifact) -> str | None:
     """The chat template that training saved beside the adapter: the base's own may be another."""
     own = artifact.path / "chat_template.jinja"
     return str(own) if own.is_file() else None
-
-
-@contextmanager
-def _claimed(name: str) -> Iterator[None]:
-    """Hold a name while its deployment is begun, so that of two at once one sees the other."""
-    folder = store.folder_of(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _fresh_folder(name: str) -> Path:
