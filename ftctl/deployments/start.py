@@ -23,6 +23,7 @@ from ftctl.deployments.checks import check_artifact, check_engine, check_name, c
 from ftctl.deployments.model import Deployment, Parity
 from ftctl.deployments.overlay import overlay_links
 from ftctl.deployments.parity import check_parity
+from ftctl.deployments.ports import reachable
 from ftctl.deployments.ready import wait_ready
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
@@ -69,7 +70,7 @@ def start(
     check_engine(engine)
     check_artifact(artifact)
     key = chosen_key(deploy.api_key, os.environ)
-    secured = check_tls(deploy.tls, _reachable(deploy.host)) if deploy.tls else None
+    secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
     if plan.head == "yes":
         scoring, yes = score_files(artifact.path, plan)
@@ -82,7 +83,7 @@ def start(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
         rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
-        here = _reachable(deploy.host)
+        here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by = None if run is None else str(run)
         child, entry = _launch(
@@ -266,12 +267,6 @@ def _launch(
         process.stop_session(leader, grace=0.0)
         raise
     return child, entry
-
-
-def _reachable(host: str) -> str:
-    """The address to ask a server at that listens on `host`."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{local}]" if ":" in local and not local.startswith("[") else local
 
 
 def _note(entry: Entry, data: Mapping[str, Any]) -> None:

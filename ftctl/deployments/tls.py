@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftctl.deployments.ports import reachable
 from ftctl.deployments.store import CA, RECORD
 from ftctl.errors import UsageError
 from ftctl.paths import deployments_dir
@@ -28,7 +29,7 @@ class Secured:
 
 
 def check_tls(tls: Mapping[str, Path], address: str) -> Secured:
-    """Whether a server at `address` can be trusted by this certificate. Raises UsageError where it cannot."""
+    """How a server at `address` is trusted by this certificate. Raises UsageError where it cannot be."""
     for file in tls.values():
         if not file.is_file() or not os.access(file, os.R_OK):
             raise UsageError(f"deploy.tls: {file} cannot be read", "name the PEM files of your certificate")
@@ -49,7 +50,7 @@ def check_tls(tls: Mapping[str, Path], address: str) -> Secured:
             f"deploy.tls: certificate and key cannot be used: {why}",
             "the key must be the certificate's own, both PEM, the key without a password",
         ) from None
-    return Secured(_host(peer, address), ca)
+    return Secured(_host(peer, reachable(address)), ca)
 
 
 def _trusting(ca: str) -> ssl.SSLContext:
