@@ -25,14 +25,15 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
+    A deployment's adapters stand beside its model.
+
     requests and tok/s (tokens written a second since the last ftctl ps of the past 15 minutes, else since
     the start) are the server's own counts.
 
     A deployment is one of: starting, running, unhealthy (its process lives and does not answer), restarting,
     unsupervised (it answers, and its keeper was killed), failed (given up), dead (it and its keeper ended
     without being asked to), stopped. One that lost its keeper is given another. A run is PENDING, RUNNING or
-    STOPPING; ftctl runs lists them all.
-    The GPUs that each holds are shown, where one holds any.
+    STOPPING; ftctl runs lists them all. The GPUs that each holds are shown, where one holds any.
 
     [bold]Examples[/bold]
 
@@ -77,9 +78,10 @@ def _show_deployments(rows: list[dict[str, Any]]) -> None:
     from ftctl.view.output import emit, table
 
     gpus = ("gpus",) if any(row["gpus"] for row in rows) else ()
+    listed = [row | {"model": ", ".join((row["model"], *(row["adapters"] or ())))} for row in rows]
     shown = [
         [_cell(row[column]) for column in COLUMNS] + _counts(row) + [_numbers(row[name]) for name in gpus]
-        for row in rows
+        for row in listed
     ]
     emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s", *gpus), shown))
 
