@@ -65,7 +65,7 @@ def _show_runs(runs: list[RunState], *, after: bool) -> None:
     emit("ps", {}, as_json=False, text="\n" * after + run_list(runs, time.time()))
 
 
-COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
+COLUMNS = ("name", "model", "engine", "address", "state", "uptime", "parity")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
@@ -88,6 +88,9 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
+    from ftctl.deployments.store import parity_word
     from ftctl.view.progress import duration
 
+    if isinstance(value, dict):
+        return parity_word(value)
     return duration(value) if isinstance(value, float) else "" if value is None else str(value)

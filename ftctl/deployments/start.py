@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl import process, registry
+from ftctl.artifacts.chat_template import usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
@@ -100,7 +101,7 @@ def start(
         wait_ready(
             child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
         )
-        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
+        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
             _tell_parity(entry, parity, emit)
@@ -136,7 +137,7 @@ def planned(
         trust_remote_code=trust,
         chat_template=_adapter_template(artifact) if attach else None,
     )
-    return plan
+    return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
 
 
 def _use(plan: ServePlan) -> dict[str, Any]:

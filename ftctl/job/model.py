@@ -211,6 +211,7 @@ class Deploy:
     reasoning_parser: str | None = None
     api_key: str | None = None  # a reference, ${env:NAME}; None: one is made
     log_requests: bool = False
+    parity: str = "fail"  # fail | warn: what becomes of a server that does not answer as trained
     ready_timeout: float = 600.0  # seconds
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
