@@ -205,7 +205,7 @@ def trained_run(session_ftctl: Cli, tiny_model: Path) -> TrainedRun:
     return TrainedRun(directories[0].parent, tiny_model, session_ftctl, answer)
 
 
-def demo_job(model: Path, target: Path, **changes: Any) -> Path:
+def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
     """Write the demo's job to `target` for the model there, without its `deploy:` unless it is given.
 
     `changes` replace whole blocks of the job; None takes one away.

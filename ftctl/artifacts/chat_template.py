@@ -68,4 +68,5 @@ def _tokenizer_end(folder: Path) -> frozenset[int]:
     end = read_json(config).get("eos_token")
     word = end.get("content") if isinstance(end, dict) else end
     added = read_json(file).get("added_tokens") or []
-    return frozenset(int(token["id"]) for token in added if word and token.get("content") == word)
+    named = (token for token in added if isinstance(token, dict) and token.get("content") == word)
+    return frozenset(token["id"] for token in named if word and isinstance(token.get("id"), int))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ftctl.artifacts.chat_template import TRAINED
 from ftctl.artifacts.dummy import DUMMY
 from ftctl.deployments import client
 from ftctl.deployments.model import Deployment, Parity, Unlike
-from ftctl.deployments.template_parity import template_parity
+from ftctl.deployments.template_parity import template_parity, whole
 from ftctl.errors import FtctlError
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve_kind import POOLING_TYPES
@@ -106,7 +106,7 @@ def check_parity(
 
 def _compared(deployment: Deployment, plan: ServePlan, key: str, log: Path) -> Parity:
     if plan.kind == "generate":
-        trained = _read(deployment, TRAINED, ("conversations",))
+        trained = _read(deployment, TRAINED, ("conversations",), whole)
         if trained is None:
             return Parity("tokens", note="no trained template to compare with: parity not checked")
         return template_parity(deployment, plan, key, trained)
@@ -118,7 +118,12 @@ def _compared(deployment: Deployment, plan: ServePlan, key: str, log: Path) -> P
     return _vectors(deployment, plan, key, reference, log)
 
 
-def _read(deployment: Deployment, name: str, one_of: tuple[str, ...]) -> dict[str, Any] | None:
+def _read(
+    deployment: Deployment,
+    name: str,
+    one_of: tuple[str, ...],
+    usable: Callable[[dict[str, Any]], bool] = lambda value: True,
+) -> dict[str, Any] | None:
     """The reference of the run, or one that lies in the model's folder; None where there is neither."""
     folders = [Path(folder) for folder in (deployment.run, deployment.artifact) if folder]
     file = next((folder / name for folder in folders if (folder / name).is_file()), None)
@@ -128,6 +133,8 @@ def _read(deployment: Deployment, name: str, one_of: tuple[str, ...]) -> dict[st
         value = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(value, dict) or not any(value.get(key) for key in one_of):
             raise ValueError(f"it has no {' and no '.join(one_of)}")
+        if not usable(value):
+            raise ValueError("it is not of the form that a training writes")
     except ValueError as error:
         raise FtctlError(f"{file} cannot be used: {error}", "train again, or deploy the folder") from None
     return value

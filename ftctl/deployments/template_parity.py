@@ -6,6 +6,7 @@ them; the server is asked by its own /tokenize, which applies its chat template.
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ftctl.artifacts.chat_template import stops
 from ftctl.artifacts.weights import read_json
 from ftctl.deployments import client
 from ftctl.deployments.model import Deployment, Parity, Unlike
+from ftctl.errors import FtctlError
 from ftctl.plan.model import ServePlan
 
 TOKENIZES = frozenset({"vllm"})
@@ -32,6 +34,16 @@ class Difference:
     trained: tuple[int, ...] = ()
     served: tuple[int, ...] = ()
     refusal: str = ""
+
+
+def whole(trained: Mapping[str, Any]) -> bool:
+    """Whether it has the form of trained_template.json, as far as a comparison reads it."""
+    conversations, end = trained["conversations"], trained.get("end")
+    ended = end is None or (isinstance(end, dict) and {"id", "token"} <= end.keys())
+    return ended and all(
+        isinstance(one, dict) and {"name", "messages", "ids"} <= one.keys() and isinstance(one["ids"], list)
+        for one in conversations
+    )
 
 
 def compare(trained: Mapping[str, Any], served: Sequence[int] | str) -> Difference | None:
@@ -81,7 +93,13 @@ def _tokens(deployment: Deployment, key: str, one: Mapping[str, Any]) -> list[in
     body = {"model": deployment.model, "messages": one["messages"], "add_generation_prompt": True}
     body |= {"tools": one["tools"]} if one.get("tools") else {}
     body |= {"chat_template_kwargs": one["kwargs"]} if one.get("kwargs") else {}
-    status, answer = client.request(deployment.url, "/tokenize", key=key, body=body)
+    try:
+        status, answer = client.request(deployment.url, "/tokenize", key=key, body=body)
+    except (OSError, http.client.HTTPException) as error:
+        told = f"{deployment.name} did not give the tokens of the conversation {one['name']!r}"
+        raise FtctlError(
+            f"{told}: {error or type(error).__name__}", "its chat template may not end"
+        ) from error
     if status != 200:
         return client.reason(answer)
     return [int(token) for token in json.loads(answer)["tokens"]]

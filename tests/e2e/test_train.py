@@ -24,6 +24,12 @@ pytestmark = pytest.mark.engine
 ROWS = [json.loads(line) for line in (DEMO / "ftctl-qa.jsonl").read_text().splitlines()]
 CPU_SERVER = {"engine": "vllm", "dtype": "float32", "max_length": 512, "kv_cache_memory": "64MiB"}
 LORA = {"rank": 32, "alpha": 64}
+AS_TRAINED = {
+    "measure": "tokens",
+    "figure": 1.0,
+    "note": "",
+    "differs": False,
+}  # and the conversations' count
 
 
 def ask(place: dict[str, Any], question: str) -> str:
@@ -72,6 +78,8 @@ def test_trained_answers_come_back_and_the_base_has_none(stopping: Cli, trained_
     stopping("stop", "tuned", code=0)
     base = deploy(stopping, trained_run.model, "base", *overrides())
     assert word_for_word(base, ROWS) == 0
+    assert tuned["parity"] == {**AS_TRAINED, "count": 9}
+    assert base["parity"]["note"] == "no trained template to compare with: parity not checked"
 
 
 def overrides(**more: object) -> list[str]:
@@ -82,7 +90,12 @@ def overrides(**more: object) -> list[str]:
 def test_a_whole_job_ends_in_a_server_and_reports_every_phase(
     stopping: Cli, tiny_model: Path, tmp_path: Path
 ) -> None:
-    job = demo_job(tiny_model, tmp_path / "job.yaml", name="whole", deploy=CPU_SERVER)
+    # The tokenizer's own template is ChatML, which LLaMA-Factory saves though it trains Llama 3's.
+    model = {"path": str(tiny_model), "template": "llama3"}
+    train = json.loads(demo_job(tiny_model, tmp_path / "x.yaml").read_text())["train"]
+    train["native"] = {"resize_vocab": True}
+    changes = {"model": model, "train": train, "deploy": CPU_SERVER}
+    job = demo_job(tiny_model, tmp_path / "job.yaml", name="whole", **changes)
     answer = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0)
     events = [json.loads(line) for line in answer.out.splitlines()[:-1]]
     done = [event["name"] for event in events if event["event"] == "phase" and event["state"] == "done"]
@@ -91,8 +104,14 @@ def test_a_whole_job_ends_in_a_server_and_reports_every_phase(
     assert steps[-1]["step"] == steps[-1]["total_steps"] == 300
     for field in ("loss", "learning_rate", "grad_norm", "tokens_per_second", "remaining", "memory"):
         assert field in steps[0]
+    found, written = [event for event in events if event["event"] == "template"]
+    assert (found["state"], written["path"]) == ("rewritten", "output/chat_template.jinja")
     (listed,) = stopping("ps", "--json", code=0).data["deployments"]
     assert (listed["name"], listed["state"]) == ("whole", "running")
+    # The template knows tools and the rows have none: those two conversations are told, and are no fault.
+    assert (listed["parity"]["figure"], listed["parity"]["count"]) == (0.8182, 11)
+    assert not listed["parity"]["differs"]
+    assert "as trained" in stopping("ps", code=0).out
     said = stopping("chat", "whole", "--once", ROWS[0]["instruction"], "--temperature", "0", code=0)
     assert said.out.strip() == ROWS[0]["output"]
 
@@ -100,7 +119,8 @@ def test_a_whole_job_ends_in_a_server_and_reports_every_phase(
 def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, tmp_path: Path) -> None:
     train = {**json.loads(demo_job(tiny_model, tmp_path / "x.yaml").read_text())["train"]}
     train |= {"method": "lora", "lora": LORA, "learning_rate": 1e-2, "epochs": 60}
-    job = demo_job(tiny_model, tmp_path / "lora.yaml", name="lora", train=train)
+    model = {"path": str(tiny_model), "template": "alpaca"}
+    job = demo_job(tiny_model, tmp_path / "lora.yaml", name="lora", model=model, train=train)
     run = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0).data["run"]
     questions = [row["instruction"] for row in ROWS[:20]]
     merged = deploy(stopping, run, "merged", *overrides())
@@ -109,6 +129,7 @@ def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, 
     attached = deploy(stopping, run, "attached", *overrides(adapter="attach"))
     log = Path(attached["log"]).read_text()
     assert "enable_lora" in log, "the adapter was not attached"
+    assert merged["parity"] == attached["parity"] == {**AS_TRAINED, "count": 9}
     from_attached = [ask(attached, question) for question in questions]
     same = sum(one == other for one, other in zip(from_merged, from_attached, strict=True))
     assert same >= 19, [pair for pair in zip(from_merged, from_attached, strict=True) if pair[0] != pair[1]]

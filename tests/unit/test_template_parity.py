@@ -19,6 +19,7 @@ from ftctl.deployments.model import Deployment, Parity, Unlike
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.store import parity_line, parity_word
 from ftctl.deployments.template_parity import INFERRED, compare
+from ftctl.errors import FtctlError
 from ftctl.events import Event
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
@@ -72,9 +73,7 @@ def conversation(text: str, messages: list[dict[str, str]] = HELLO, **more: obje
     return {"name": text, "messages": messages, "ids": list(map(ord, text)), "text": text, **more}
 
 
-def check(
-    url: str, folder: Path, *conversations: dict[str, Any], then: str = "fail", **more: object
-) -> Parity:
+def check(url: str, folder: Path, *conversations: Any, then: str = "fail", **more: object) -> Parity:
     value = {"template": "llama3", "chat_template": "{{ x }}", "end": None, **more}
     (folder / TRAINED).write_text(json.dumps({**value, "conversations": conversations}))
     one = Deployment("ft", "vllm", "ft", url, ProcessId(1, 2, "boot"), 5.0, "/f", str(folder))
@@ -161,6 +160,19 @@ def test_a_base_model_has_nothing_to_compare(tmp_path: Path) -> None:
     assert parity is not None
     assert parity_line(parity) == "no trained template to compare with: parity not checked"
     assert parity_word(to_record(parity)) == "not checked"
+
+
+def test_a_server_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FtctlError, match="ft did not give the tokens of the conversation '<user>hello'"):
+        check("http://127.0.0.1:1", tmp_path, conversation("<user>hello"))
+
+
+@pytest.mark.parametrize(
+    "bad", ["text", {"name": "x", "messages": []}, {"name": "x", "messages": [], "ids": 1}]
+)
+def test_a_file_of_another_form_is_an_error(tmp_path: Path, bad: Any) -> None:
+    with pytest.raises(FtctlError, match=r"trained_template\.json cannot be used: it is not of the form"):
+        check("http://127.0.0.1:1", tmp_path, bad)
 
 
 def folder_of(tmp_path: Path, **files: object) -> Path:
