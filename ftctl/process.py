@@ -7,6 +7,7 @@ taken for the process that ftctl started (`proc(5)`: field 22 of /proc/PID/stat)
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import time
@@ -59,6 +60,19 @@ def identify(pid: int) -> ProcessId | None:
 def alive(process: ProcessId) -> bool:
     """Whether that very process still runs; a zombie and another boot's pid do not."""
     return identify(process.pid) == process
+
+
+def wait_for_end(process: ProcessId) -> None:
+    """Return once that very process has ended, at once where it has; it need not be a child of this one."""
+    try:
+        watched = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if alive(process):  # the pid may have been given out again before it was opened
+            select.select([watched], [], [])
+    finally:
+        os.close(watched)
 
 
 def find_command(*last: str) -> ProcessId | None:
@@ -122,10 +136,10 @@ def start_detached(
 
 
 def start_guard(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own that reads the end of its standard input when this one is
-    gone, however it went: no other process has the pipe's other end."""
+    gone, however it went: no other process has the pipe's other end. It inherits the open files `keep`."""
     with open(log, "ab") as output:
         return subprocess.Popen(
             list(argv),
@@ -135,6 +149,7 @@ def start_guard(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=tuple(keep),
         )
 
 

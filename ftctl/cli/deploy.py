@@ -36,6 +36,12 @@ def deploy(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
     ] = None,
+    shown: Annotated[
+        str | None,
+        typer.Option(
+            "--print", metavar="FORM", help="Show how to ask it: curl, python, openai or open-webui."
+        ),
+    ] = None,
     no_install: NoInstall = False,
     wait: Wait = False,
     as_json: Json = False,
@@ -46,6 +52,8 @@ def deploy(
     /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has a
     reference, the server's answers are compared with it and a server that differs is stopped.
 
+    With --print nothing is started: TARGET is a deployment, and what is printed asks it.
+
     [bold]Examples[/bold]
 
     ftctl deploy support-bot
@@ -55,6 +63,8 @@ def deploy(
     ftctl deploy ./my-model --name mine --set max_length=2048
 
     ftctl deploy job.yaml --json
+
+    ftctl deploy support-bot --print curl
     """
     import os
     from dataclasses import replace
@@ -66,6 +76,9 @@ def deploy(
     from ftctl.job.model import Deploy
     from ftctl.view.output import emit
 
+    if shown is not None:
+        _print(target, shown, as_json=as_json)
+        return
     if port is not None:
         chosen_port(Deploy(port=port))
     found = target_of(target, tuple(overrides or ()))
@@ -93,6 +106,18 @@ def deploy(
     emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
 
 
+def _print(name: str, form: str, *, as_json: bool) -> None:
+    """Print how the deployment of that name is asked; nothing is started."""
+    from ftctl.deployments import store
+    from ftctl.deployments.snippets import snippet
+    from ftctl.view.output import emit
+
+    entry = store.get(name)
+    store.key_of(entry)
+    text = snippet(form, entry.deployment, str(entry.folder / store.KEY))
+    emit("deploy", {"name": name, "form": form, "snippet": text}, as_json=as_json, text=text)
+
+
 def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     """What start() needs besides the way to report: the engine made sure of, its GPUs taken, all looked up.
 
@@ -102,23 +127,20 @@ def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     from dataclasses import replace
 
     from ftctl.engines.install import ensure
-    from ftctl.engines.locate import locate
+    from ftctl.facts.asked import Asked
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
     from ftctl.leases.of_job import lease_to_serve
-    from ftctl.looked_up import serving, variant
-    from ftctl.servers import server
+    from ftctl.looked_up import serving
     from ftctl.view.output import say
 
     deploy, artifact = found.deploy, found.artifact
-    server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
-    chosen = variant(deploy.gpus, machine)
-    engine = locate(serving(deploy), chosen, python=deploy.engine_python, environ=os.environ)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
+    engine = serving(deploy, model, machine, os.environ, Asked())
     _check_rules(found, machine, model, engine)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
@@ -152,7 +174,7 @@ def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine
     from ftctl.view.warnings import show_warnings
 
     trust, facts = found.trust_remote_code, Facts(machine, model)
-    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine.variant, trust=trust)
+    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine, trust=trust)
     job = replace(found.job, deploy=found.deploy)
     packages = packages_of(engine.python) if engine.installed else None
     report = check_serving(job, plan, facts, packages=packages)

@@ -14,19 +14,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl import process, registry
+from ftctl import process
 from ftctl.artifacts.chat_template import usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
+from ftctl.deployments.guard import stand_server_guard
 from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.overlay import overlay_links
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ready import wait_ready
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
-from ftctl.errors import Interrupted, Missing
+from ftctl.errors import Interrupted, Missing, UsageError
 from ftctl.events import Event
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
@@ -35,6 +37,7 @@ from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
 from ftctl.rendered import Rendered, environment
 from ftctl.servers import server
+from ftctl.servers.lmdeploy import OVERLAY
 
 Emit = Callable[[str, Mapping[str, object]], None]
 
@@ -60,7 +63,7 @@ def start(
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
     check_server(artifact, engine.name)
-    plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
+    plan = planned(artifact, deploy, name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
@@ -75,7 +78,7 @@ def start(
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
-        rendered = replace(rendered, files={**rendered.files, **files})
+        rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
         url = f"http://{_reachable(deploy.host)}:{port}"
         made_by = None if run is None else str(run)
         child, entry = _launch(
@@ -96,7 +99,6 @@ def start(
             ),
             lease,
         )
-    registry.add_deployment(name, entry.folder, entry.deployment.created)
     with _ended_unless_ready(entry, child):
         wait_ready(
             child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
@@ -118,7 +120,7 @@ def planned(
     name: str,
     facts: ModelFacts,
     machine: MachineFacts,
-    variant: str,
+    engine: EngineFacts,
     *,
     trust: bool,
 ) -> ServePlan:
@@ -133,7 +135,7 @@ def planned(
         model=facts,
         machine=machine,
         adapter="attach" if attach else "none",
-        variant=variant,
+        engine=engine,
         trust_remote_code=trust,
         chat_template=_adapter_template(artifact) if attach else None,
     )
@@ -187,6 +189,19 @@ def _ended_unless_ready(entry: Entry, child: subprocess.Popen[bytes]) -> Iterato
         raise
 
 
+def _overlay(plan: ServePlan, artifact: Artifact) -> dict[str, Path]:
+    """The links by which LMDeploy gets a chat template that is not the model's own."""
+    if plan.engine != "lmdeploy" or plan.chat_template is None:
+        return {}
+    model = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
+    if not model.is_dir():
+        raise UsageError(
+            f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
+            "fetch the model and name its folder, or set deploy.engine: vllm",
+        )
+    return overlay_links(model, Path(plan.chat_template), OVERLAY)
+
+
 def _adapter_template(artifact: Artifact) -> str | None:
     """The chat template that training saved beside the adapter: the base's own may be another."""
     own = artifact.path / "chat_template.jinja"
@@ -227,6 +242,9 @@ def _launch(
     for path, content in rendered.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(content)
+    for path, goal in rendered.links.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).symlink_to(goal)
     # The key reaches the server by its environment alone: a command line is read by anyone with ps.
     keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}
     env = environment(os.environ, {**rendered.env, **keys})
@@ -241,6 +259,7 @@ def _launch(
     entry = Entry(describe(folder, leader))
     try:
         store.write(entry)
+        stand_server_guard(leader, folder)
     except BaseException:
         process.stop_session(leader, grace=0.0)
         raise

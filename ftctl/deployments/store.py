@@ -158,7 +158,7 @@ def describe(name: str) -> str:
             f"{name}: {state(entry)} at {deployment.url}/v1, model {deployment.model}, {deployment.engine}",
             *([f"  ask it    ftctl chat {name} 'your question'"] if asked else how_to_ask(deployment)),
             *_parity_told(deployment),
-            f"  watch it  ftctl logs {name} -f",
+            f"  watch it  ftctl logs {name} -f; for Prometheus {deployment.url}/metrics, with the key",
             f"  its key   {entry.folder / KEY}",
             f"  stop it   ftctl stop {name}",
         )

@@ -99,6 +99,13 @@ class ServePlan:
     query_suffix: str | None = None
     passage_prompt: str | None = None
     architecture: str | None = None  # of the model that is served; None: not known
+    adapters: Mapping[str, str] | None = None  # further ones, folders by name; None: it takes none
+    lora_rank: int | None = None  # the largest of theirs
+
+    @property
+    def takes_adapters(self) -> bool:
+        """Whether the server attaches LoRA adapters to its model."""
+        return self.adapter == "attach" or self.adapters is not None
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,11 @@ def go_on(
     *,
     longer: bool = False,
     changes: tuple[str, ...] = (),
+    restart: int = 0,
 ) -> Attempt:
     """Make the run ready to go on; `ended` is how the attempt before it ended, `longer` asks a training
-    that is done to go on, `changes` are the job's overrides since.
+    that is done to go on, `changes` are the job's overrides since, `restart` counts those that the run has
+    made by itself (0: somebody took it up).
 
     Whoever calls this holds the run's lock. Raises FtctlError where its checkpoints cannot be gone on from.
     """
@@ -78,7 +80,7 @@ def go_on(
         run.drop([str(path) for name, path in trainer_of(plan).results(plan).items() if name == "merged"])
     run.remove(STOP)
     run.reserve()
-    _tell(run, attempt, str(ended.get("state", "")), changes)
+    _tell(run, attempt, str(ended.get("state", "")), changes, restart)
     return attempt
 
 
@@ -141,7 +143,7 @@ def _render(run: RunDir, plan: Plan, attempt: Attempt) -> None:
         run.write(name, content)
 
 
-def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...]) -> None:
+def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...], restart: int) -> None:
     told: dict[str, Any] = {"number": attempt.number, "after": after, "phase": attempt.phase}
     if attempt.phase in (TRAIN, "convert"):
         told["step"] = attempt.step
@@ -149,4 +151,6 @@ def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...]) -
         told["checkpoint"] = attempt.checkpoint
     if changes:
         told["set"] = list(changes)
+    if restart:
+        told["restart"] = restart
     run.emit("attempt", told)

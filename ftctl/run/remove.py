@@ -58,7 +58,7 @@ def remove(removal: Removal) -> None:
             run.parent.rmdir()
     except OSError as error:
         raise FtctlError(f"cannot remove {error.filename or run}: {error.strerror}") from error
-    registry.forget_run(run)
+    registry.forget([str(run)])
 
 
 def _removal(run: Path, serving: Sequence[store.Entry]) -> Removal:
