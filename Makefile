@@ -34,7 +34,7 @@ FAULTS ?= 200
 
 # The quick tests wait for processes more than they compute; of the engines two run at a time.
 SPREAD := -n 3 --dist worksteal
-ENGINES := -n 2 --dist loadgroup --no-loadscope-reorder
+ENGINES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fuzz faults lint bench docs clean

@@ -156,8 +156,10 @@ def _engines(
 
     trainer = server = None
     if job.train is not None:
-        name, gpus, python = job.train.trainer, job.resources.gpus, job.train.engine_python
-        trainer = located("train", lambda: _located(name, gpus, python, machine, environ, asked))
+        train, gpus = job.train, job.resources.gpus
+        trackers = tuple(sorted(train.report_to))
+        look = partial(_located, train.trainer, gpus, train.engine_python, machine, environ, asked)
+        trainer = located("train", partial(look, trackers=trackers))
     if job.deploy is not None:
         deploy, task = job.deploy, job.train.task if job.train is not None else None
         server = located("deploy", lambda: serving(deploy, model, machine, environ, asked, task=task))
@@ -171,10 +173,12 @@ def _located(
     machine: MachineFacts,
     environ: Mapping[str, str],
     asked: Asked,
+    *,
+    trackers: tuple[str, ...] = (),
 ) -> EngineFacts:
     chosen = variant(gpus, machine)
-    look = partial(locate, name, chosen, python=python, environ=environ)
-    return asked.once(("engine", name, chosen, python), look)
+    look = partial(locate, name, chosen, python=python, environ=environ, trackers=trackers)
+    return asked.once(("engine", name, chosen, python, trackers), look)
 
 
 def serving(

@@ -7,11 +7,12 @@ taken for the process that ftctl started (`proc(5)`: field 22 of /proc/PID/stat)
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,9 @@ class ProcessId:
     boot: str
 
 
+NOBODY = ProcessId(0, 0, "")  # never alive, and of no session
+
+
 @dataclass(frozen=True)
 class Completed:
     """What a finished command left: its exit code (negative: the signal), standard output and error."""
@@ -34,6 +38,33 @@ class Completed:
     code: int
     out: str
     err: str
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended: its exit code (negative: the signal); None where nobody was there to see it."""
+
+    code: int | None
+
+    def __str__(self) -> str:
+        if self.code is None:
+            return "ended"
+        return f"was killed by signal {-self.code}" if self.code < 0 else f"ended with exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that is waited for: one that this process started, or one that it found."""
+
+    process: ProcessId
+    started: subprocess.Popen[bytes] | None = None
+
+    def end(self) -> End | None:
+        """How it ended; None while it lives."""
+        if self.started is None:
+            return None if alive(self.process) else End(None)
+        code = self.started.poll()
+        return None if code is None else End(code)
 
 
 def boot_id() -> str:
@@ -60,19 +91,6 @@ def identify(pid: int) -> ProcessId | None:
 def alive(process: ProcessId) -> bool:
     """Whether that very process still runs; a zombie and another boot's pid do not."""
     return identify(process.pid) == process
-
-
-def wait_for_end(process: ProcessId) -> None:
-    """Return once that very process has ended, at once where it has; it need not be a child of this one."""
-    try:
-        watched = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if alive(process):  # the pid may have been given out again before it was opened
-            select.select([watched], [], [])
-    finally:
-        os.close(watched)
 
 
 def find_command(*last: str) -> ProcessId | None:
@@ -121,6 +139,48 @@ def start(
             pass_fds=tuple(keep),
         )
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
+
+
+# Turns into the command once it is told to. Who closes the pipe instead was killed before it could record
+# the process, and then there is nothing to record. Pid and start time stay the same.
+GATE = """import os, sys
+if not os.read(0, 1):
+    sys.exit(1)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def start_recorded(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    record: Callable[[ProcessId], None],
+    keep: Sequence[int] = (),
+) -> Child:
+    """`start` for a command that does not begin before `record` has returned: none runs that nobody knows.
+
+    Where `record` raises, the command is never begun. A program that is not there is an error in the log.
+    """
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", GATE, *argv],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=tuple(keep),
+        )
+    assert child.stdin is not None
+    process = identify(child.pid) or ProcessId(child.pid, 0, boot_id())
+    with suppress(BrokenPipeError), child.stdin:
+        record(process)
+        child.stdin.write(b"1")
+    return Child(process, child)
 
 
 _detached: list[subprocess.Popen[bytes]] = []
@@ -173,6 +233,13 @@ def run(
         check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def signal_process(process: ProcessId, number: int) -> None:
+    """Send a signal to one process, if it still lives."""
+    if alive(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def signal_session(leader: ProcessId, number: int) -> None:

@@ -31,9 +31,8 @@ DEMO_JOB = DEMO / "ftctl-qa.yaml"
 INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigabyte
 TRAIN_TIMEOUT = 600.0
 
-# Files whose engine tests take longest, and files that share a server.
-LONG = ("test_train_retrieval", "test_train", "test_judge", "test_flagembedding_runner")
-TOGETHER = {"test_guard": "test_deploy"}
+# Files whose engine tests take longest.
+LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
 
 
 @dataclass(frozen=True)
@@ -258,7 +257,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("engine") and isinstance(item, pytest.Function):
             item.fixturenames.insert(0, "engine_turn")
-            item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.stem, item.path.stem)))
 
 
 def _turn_of(item: pytest.Item) -> tuple[bool, int]:

@@ -220,6 +220,8 @@ class Deploy:
     tls: Mapping[str, Path] | None = None
     log_requests: bool = False
     ready_timeout: float = 600.0  # seconds
+    restart: str = "on-failure"  # never | on-failure | always
+    max_restarts: int = 5  # within ten minutes
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
 

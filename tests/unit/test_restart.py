@@ -25,7 +25,8 @@ from ftctl.run.create import create
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from ftctl.run.state import LIVE, standing, state_of
-from ftctl.supervise.restart import Setback, before, decide, told
+from ftctl.supervise.restart import Setback, before, decide
+from ftctl.supervise.restart import told as fields_of
 from tests.conftest import Cli
 from tests.plans import plan
 from tests.standin.launch import ENGINE
@@ -94,7 +95,7 @@ def waiting(ftctl: Cli, leases: Path) -> Iterator[RunDir]:
     )
     for number in range(1, 6):
         setbacks = [Setback("killed", True, "train", -9, -one) for one in range(1, number + 1)]
-        run.emit("restart", told(decide(setbacks, 9), setbacks, 9))
+        run.emit("restart", fields_of(decide(setbacks, 9), setbacks, 9))
     lease = take(Asking(Wish((), 1, (0,)), (GPU,), "this test", leases, lambda: ({}, None)))
     launcher("local").submit(run.path, lease)
     until(lambda: steps(run))
@@ -115,7 +116,9 @@ def test_a_stop_ends_the_wait_in_which_the_gpus_are_kept(ftctl: Cli, waiting: Ru
         "PENDING",
         "its supervisor was killed; it is started again after 64 s (restart 6 of 9)",
     )
-    assert str(state.message) in ftctl("ps", code=0).out
+    told = ftctl("ps", code=0).out
+    assert f"{waiting.path.name}: {state.message}" in told
+    assert f"{waiting.path.name}: holds GPU 0" in told
     assert "is PENDING" in ftctl("resume", waiting.path, code=2).err
     stop(waiting.path, now=False)
     until(lambda: standing(waiting.path) == "STOPPED")
@@ -152,7 +155,7 @@ def test_the_restarts_of_all_attempts_are_counted_until_somebody_takes_the_run_u
     for number, step in enumerate((3, 7, 7), start=1):
         setback = Setback("killed", True, "train", -9, step)
         decision = decide([*past, setback], allowed=5)
-        log.append(Event("restart", float(number), told(decision, [*past, setback], 5)))
+        log.append(Event("restart", float(number), fields_of(decision, [*past, setback], 5)))
         if decision.again:
             log.append(Event("attempt", float(number), {"restart": number}))
         past = before(log)

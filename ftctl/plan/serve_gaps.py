@@ -21,6 +21,10 @@ def gaps(engine: str, deploy: Deploy, *, kind: str = "generate", adapter: str = 
     """What `engine` cannot do of a block; `kind` is what the model is served as (plan/serve_kind.py)."""
     if engine == "vllm":
         yield from _of_vllm(deploy)
+    elif engine == "dummy":
+        for key in ("adapters", "speculative", "tls"):
+            if getattr(deploy, key) is not None:
+                yield key, "the dummy server has nothing like it", "remove it, or let a real engine serve"
     elif engine == "lmdeploy":
         yield from _of_lmdeploy(deploy, kind, pytorch=needs_pytorch(deploy, adapter))
 
