@@ -17,6 +17,7 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
   samples_per_second, memory (bytes), elapsed, remaining (seconds)
+- `tracking` tracker, place (a folder or an address), show: the command that shows it, where one does
 - `evaluation` step, metrics
 - `checkpoint` step, path (relative to the run directory)
 - `stopping`, and `stopped` with step

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,9 @@ class ProcessId:
     boot: str
 
 
+NOBODY = ProcessId(0, 0, "")  # never alive, and of no session
+
+
 @dataclass(frozen=True)
 class Completed:
     """What a finished command left: its exit code (negative: the signal), standard output and error."""
@@ -33,6 +38,33 @@ class Completed:
     code: int
     out: str
     err: str
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended: its exit code (negative: the signal); None where nobody was there to see it."""
+
+    code: int | None
+
+    def __str__(self) -> str:
+        if self.code is None:
+            return "ended"
+        return f"was killed by signal {-self.code}" if self.code < 0 else f"ended with exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that is waited for: one that this process started, or one that it found."""
+
+    process: ProcessId
+    started: subprocess.Popen[bytes] | None = None
+
+    def end(self) -> End | None:
+        """How it ended; None while it lives."""
+        if self.started is None:
+            return None if alive(self.process) else End(None)
+        code = self.started.poll()
+        return None if code is None else End(code)
 
 
 def boot_id() -> str:
@@ -109,6 +141,48 @@ def start(
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
 
 
+# Turns into the command once it is told to. Who closes the pipe instead was killed before it could record
+# the process, and then there is nothing to record. Pid and start time stay the same.
+GATE = """import os, sys
+if not os.read(0, 1):
+    sys.exit(1)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def start_recorded(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    record: Callable[[ProcessId], None],
+    keep: Sequence[int] = (),
+) -> Child:
+    """`start` for a command that does not begin before `record` has returned: none runs that nobody knows.
+
+    Where `record` raises, the command is never begun. A program that is not there is an error in the log.
+    """
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", GATE, *argv],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=tuple(keep),
+        )
+    assert child.stdin is not None
+    process = identify(child.pid) or ProcessId(child.pid, 0, boot_id())
+    with suppress(BrokenPipeError), child.stdin:
+        record(process)
+        child.stdin.write(b"1")
+    return Child(process, child)
+
+
 _detached: list[subprocess.Popen[bytes]] = []
 
 
@@ -159,6 +233,13 @@ def run(
         check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def signal_process(process: ProcessId, number: int) -> None:
+    """Send a signal to one process, if it still lives."""
+    if alive(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def signal_session(leader: ProcessId, number: int) -> None:

@@ -25,12 +25,15 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
+    A deployment's adapters stand beside its model.
+
     requests and tok/s (tokens written a second since the last ftctl ps of the past 15 minutes, else since
     the start) are the server's own counts.
 
-    A deployment is one of: starting, running, unhealthy (its process lives and does not answer), dead (it
-    ended without being asked to), stopped. A run is PENDING, RUNNING or STOPPING; ftctl runs lists them all.
-    The GPUs that each holds are shown, where one holds any.
+    A deployment is one of: starting, running, unhealthy (its process lives and does not answer), restarting,
+    unsupervised (it answers, and its keeper was killed), failed (given up), dead (it and its keeper ended
+    without being asked to), stopped. One that lost its keeper is given another. A run is PENDING, RUNNING or
+    STOPPING; ftctl runs lists them all. The GPUs that each holds are shown, where one holds any.
 
     [bold]Examples[/bold]
 
@@ -39,14 +42,18 @@ def ps(
     ftctl ps --all --json
     """
     from ftctl.deployments import store
+    from ftctl.keep.again import keep_again
     from ftctl.leases.folder import holders
     from ftctl.leases.model import deployment_phrase, held_by, run_phrase
     from ftctl.paths import leases_dir
     from ftctl.run.index import live
-    from ftctl.view.output import emit
+    from ftctl.view.output import emit, say
 
     held = holders(leases_dir())
     listed = [(entry, store.state(entry)) for entry in store.entries()]
+    for entry, _ in listed:
+        if keep_again(entry):
+            say(f"{entry.name} had lost its keeper: another looks after it now")
     rows = [
         _row(entry, state) | _load(entry, state) | {"gpus": held_by(deployment_phrase(entry.name), held)}
         for entry, state in listed
@@ -60,6 +67,9 @@ def ps(
         return
     if rows:
         _show_deployments(rows)
+        for row in rows:
+            if row["why"]:
+                say(row["why"])
     if runs:
         _show_runs(runs, gpus, after=bool(rows))
 
@@ -68,9 +78,10 @@ def _show_deployments(rows: list[dict[str, Any]]) -> None:
     from ftctl.view.output import emit, table
 
     gpus = ("gpus",) if any(row["gpus"] for row in rows) else ()
+    listed = [row | {"model": ", ".join((row["model"], *(row["adapters"] or ())))} for row in rows]
     shown = [
         [_cell(row[column]) for column in COLUMNS] + _counts(row) + [_numbers(row[name]) for name in gpus]
-        for row in rows
+        for row in listed
     ]
     emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s", *gpus), shown))
 
@@ -91,9 +102,10 @@ COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
+    from ftctl.deployments.kept import kept_of
     from ftctl.deployments.store import LIVE, how_asked, uptime
 
-    deployment = entry.deployment
+    deployment, kept = entry.deployment, kept_of(entry.folder)
     return {
         "name": deployment.name,
         "model": deployment.model,
@@ -102,6 +114,9 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
         "state": state,
         "uptime": round(uptime(entry), 1) if state in LIVE else None,
         "pid": deployment.process.pid,
+        "keeper": None if kept is None else kept.keeper.pid,
+        "restarts": 0 if kept is None else kept.restarts,
+        "why": entry.why or None,
         "artifact": deployment.artifact,
         "run": deployment.run,
         "folder": deployment.folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftctl.process import ProcessId
@@ -27,7 +28,10 @@ class Deployment:
     deployment.json, server.log and the key (0600); `run` is the run directory that it came from.
 
     `kind` is generate, embed or score; the prompts are what a client puts in front of queries and passages,
-    the suffix what it ends a query with. `parity` is None for a generator of text."""
+    the suffix what it ends a query with. `process` is the server's, NOBODY before there is one. `parity` is
+    None for a generator of text. `base` is the model that adapters are attached to; `adapters` are the
+    folders of further ones by their names in the API (None: the server takes none), `lora_rank` the largest
+    rank that it takes. `listens` is the address to connect to where `url` is https: its host is the certificate's."""
 
     name: str
     engine: str
@@ -43,3 +47,7 @@ class Deployment:
     query_suffix: str | None = None
     passage_prompt: str | None = None
     parity: Parity | None = None
+    base: str = ""
+    adapters: Mapping[str, str] | None = None
+    lora_rank: int | None = None
+    listens: str | None = None

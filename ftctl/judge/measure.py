@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl import registry
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.model import Deployment
@@ -128,7 +127,7 @@ def _planned(case: Case, artifact: Artifact) -> ServePlan:
         case.deploy.name or case.plan.job.name,
         model_facts(artifact.path),
         case.plan.facts.machine,
-        case.server.variant,
+        case.server,
         trust=case.plan.job.model.trust_remote_code,
     )
 
@@ -169,7 +168,6 @@ def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
         entry = store.find(name)
         if entry is not None and entry.ended is None:
             stop(entry)
-    registry.forget_deployment(name)
     shutil.rmtree(deployment.folder, ignore_errors=True)
 
 

@@ -17,7 +17,7 @@ from ftctl.run.records import steps_of
 from ftctl.trainers.table import trainer_of
 
 TRAIN = "train"
-FROM_ENGINE = ("begin", "step", "evaluation", "checkpoint", "stopped", "warning")
+FROM_ENGINE = ("begin", "tracking", "step", "evaluation", "checkpoint", "stopped", "warning")
 LOST = "the run's supervisor died"
 
 
