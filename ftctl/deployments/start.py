@@ -155,7 +155,7 @@ def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
         "name": entry.name,
         "state": "starting",
         "detail": store.parity_line(parity),
-        "elapsed": round(time.time() - entry.deployment.created, 1),
+        "elapsed": round(store.uptime(entry), 1),
         "parity": asdict(parity),
     }
     _note(entry, told)
@@ -230,22 +230,19 @@ def _launch(
     # The key reaches the server by its environment alone: a command line is read by anyone with ps.
     keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}
     env = environment(os.environ, {**rendered.env, **keys})
-    try:
-        child, leader = process.start(
-            rendered.argv, cwd=folder, env=env, log=folder / store.LOG, keep=lease.files
-        )
-    except OSError as error:
-        raise Missing(
-            f"{rendered.argv[0]} cannot be started: {error.strerror}", "see ftctl engines doctor"
-        ) from error
-    entry = Entry(describe(folder, leader))
-    try:
-        store.write(entry)
+
+    def record(leader: process.ProcessId) -> None:
+        store.write(Entry(describe(folder, leader)))
         stand_server_guard(leader, folder)
-    except BaseException:
-        process.stop_session(leader, grace=0.0)
-        raise
-    return child, entry
+
+    program = rendered.argv[0]
+    if shutil.which(program) is None:
+        raise Missing(f"{program} cannot be started", "see ftctl engines doctor")
+    child = process.start_recorded(
+        rendered.argv, cwd=folder, env=env, log=folder / store.LOG, keep=lease.files, record=record
+    )
+    assert child.started is not None
+    return child.started, Entry(describe(folder, child.process))
 
 
 def _reachable(host: str) -> str:

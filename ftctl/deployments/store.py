@@ -17,7 +17,7 @@ from ftctl.deployments.model import Deployment, Parity
 from ftctl.errors import UsageError
 from ftctl.paths import deployments_dir
 from ftctl.plan.serve_kind import ENDPOINTS
-from ftctl.process import alive
+from ftctl.process import age, alive
 from ftctl.record import from_record, to_record
 
 RECORD, KEY, LOG, EVENTS = "deployment.json", "key", "server.log", "events.jsonl"
@@ -130,9 +130,10 @@ def state(entry: Entry, healthy: Callable[[str], bool] = client.healthy) -> str:
     return "starting" if entry.ready is None else "unhealthy"
 
 
-def uptime(entry: Entry, now: float | None = None) -> float:
-    """Seconds since it was started."""
-    return (time.time() if now is None else now) - entry.deployment.created
+def uptime(entry: Entry) -> float:
+    """Seconds since its process was started; where that is not known, since it was recorded."""
+    process = entry.deployment.process
+    return age(process) if process.started else max(0.0, time.time() - entry.deployment.created)
 
 
 def how_asked(deployment: Deployment) -> dict[str, Any]:

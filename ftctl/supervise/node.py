@@ -22,7 +22,7 @@ from ftctl.run.curve import first_open
 from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.lock import held
 from ftctl.run.records import plan_of, steps_of
-from ftctl.run.state import progress
+from ftctl.run.state import lasted, progress
 from ftctl.supervise.again import start_again
 from ftctl.supervise.failure import EngineFailed
 from ftctl.supervise.guard import stand_guard
@@ -111,7 +111,7 @@ def _end(
     run.release()
     said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
     # How far it came stands in the record too, so that a list of runs reads no events.
-    record = {"state": state, **said, "ended": time.time(), "progress": progress(run)}
+    record = {"state": state, **said, "ended": time.time(), "took": lasted(run), "progress": progress(run)}
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
     run.write_json(EXIT, record)
     try:

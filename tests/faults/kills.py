@@ -113,8 +113,8 @@ def finish(place: Place, run: Path, fault: Fault) -> None:
             fault.lost.append(f"was {state}; resume says {answer.err[-600:]}; {run}")
             return
         state = state_now(run)
-    if state != "SUCCEEDED" or (wrong := steps_fault(run)):
-        fault.lost.append(f"{state}; {wrong or ''}; {run}")
+    if state != "SUCCEEDED" or steps_fault(run):
+        fault.lost.append(f"{state}; {steps_fault(run)}; {run}")
 
 
 def _wait(started: Started, fault: Fault) -> None:
