@@ -32,8 +32,9 @@ ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 FUZZ ?= 5000
 FAULTS ?= 200
 
-# The quick tests wait for processes more than they compute; the engines run one at a time.
+# The quick tests wait for processes more than they compute; of the engines two run at a time.
 SPREAD := -n 3 --dist worksteal
+ENGINES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fuzz faults lint bench docs clean
@@ -51,7 +52,7 @@ check: lint ## format, lint, types, unit and golden tests (under a minute)
 
 test: lint ## check, and the end-to-end tests with the real engines (installs what is missing)
 	$(BIN)/pytest $(SPREAD) -m "not engine" $(ALL_TESTS)
-	$(BIN)/pytest -m engine $(ALL_TESTS)
+	$(BIN)/pytest $(ENGINES) -m engine $(ALL_TESTS)
 
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)
@@ -72,6 +73,7 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan
 	$(BIN)/python -m bench.runs_many
+	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 
 docs: $(READY) ## write docs/commands.md again from --help

@@ -26,7 +26,6 @@ from ftctl.plan.rests import told
 from ftctl.plan.serve import plan_serve
 from ftctl.plan.train import plan_train
 from ftctl.rendered import Rendered
-from ftctl.servers import server
 from ftctl.trainers.llamafactory_templates import TEMPLATES
 from ftctl.trainers.reference import render_reference
 from ftctl.trainers.table import trainer_of
@@ -135,8 +134,6 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
     job, engine = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
     try:
-        if not anywhere and deploy.engine != "auto":
-            server(deploy.engine)  # one that is checked and not started yet
         if job.train is None:
             _dummies_apart(plan, deploy)
         serve, choices = plan_serve(
@@ -145,7 +142,7 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
             model=plan.facts.model,
             machine=plan.facts.machine,
             adapter=adapter,
-            variant=None if engine is None else engine.variant,
+            engine=engine,
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )

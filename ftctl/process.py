@@ -7,7 +7,6 @@ taken for the process that ftctl started (`proc(5)`: field 22 of /proc/PID/stat)
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -27,6 +26,9 @@ class ProcessId:
     pid: int
     started: int
     boot: str
+
+
+NOBODY = ProcessId(0, 0, "")  # never alive, and of no session
 
 
 @dataclass(frozen=True)
@@ -99,19 +101,6 @@ def identify(pid: int) -> ProcessId | None:
 def alive(process: ProcessId) -> bool:
     """Whether that very process still runs; a zombie and another boot's pid do not."""
     return identify(process.pid) == process
-
-
-def wait_for_end(process: ProcessId) -> None:
-    """Return once that very process has ended, at once where it has; it need not be a child of this one."""
-    try:
-        watched = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if alive(process):  # the pid may have been given out again before it was opened
-            select.select([watched], [], [])
-    finally:
-        os.close(watched)
 
 
 def find_command(*last: str) -> ProcessId | None:
@@ -258,6 +247,13 @@ def run(
         check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def signal_process(process: ProcessId, number: int) -> None:
+    """Send a signal to one process, if it still lives."""
+    if alive(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def signal_session(leader: ProcessId, number: int) -> None:

@@ -32,6 +32,10 @@ def deploy(
     engine_python: Annotated[
         Path | None, typer.Option("--engine-python", metavar="PYTHON", help="An interpreter with vLLM.")
     ] = None,
+    restart: Annotated[
+        str | None,
+        typer.Option("--restart", metavar="never|on-failure|always", help="Default: on-failure."),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
@@ -48,9 +52,10 @@ def deploy(
 ) -> None:
     """Serve a trained model: an OpenAI-compatible server on this machine, with a key.
 
-    Returns when the server answers; it goes on running until ftctl stop. An embedder answers on
-    /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has a
-    reference, the server's answers are compared with it and a server that differs is stopped.
+    Returns when the server answers; it goes on running until ftctl stop. A keeper watches it and starts it
+    again when it ends or hangs; with --restart always it also comes back after a reboot. An embedder
+    answers on /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has
+    a reference, the server's answers are compared with it and a server that differs is stopped.
 
     With --print nothing is started: TARGET is a deployment, and what is printed asks it.
 
@@ -61,6 +66,8 @@ def deploy(
     ftctl deploy runs/support-bot/20260101-120000-abcd --port 8000
 
     ftctl deploy ./my-model --name mine --set max_length=2048
+
+    ftctl deploy support-bot --restart always
 
     ftctl deploy job.yaml --json
 
@@ -81,7 +88,8 @@ def deploy(
         return
     if port is not None:
         chosen_port(Deploy(port=port))
-    found = target_of(target, tuple(overrides or ()))
+    asked = (*(overrides or ()), *([f"restart={restart}"] if restart else ()))
+    found = target_of(target, asked)
     block = replace(
         found.deploy,
         name=name or found.name,
@@ -127,23 +135,20 @@ def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     from dataclasses import replace
 
     from ftctl.engines.install import ensure
-    from ftctl.engines.locate import locate
+    from ftctl.facts.asked import Asked
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
     from ftctl.leases.of_job import lease_to_serve
-    from ftctl.looked_up import serving, variant
-    from ftctl.servers import server
+    from ftctl.looked_up import serving
     from ftctl.view.output import say
 
     deploy, artifact = found.deploy, found.artifact
-    server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
-    chosen = variant(deploy.gpus, machine)
-    engine = locate(serving(deploy), chosen, python=deploy.engine_python, environ=os.environ)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
+    engine = serving(deploy, model, machine, os.environ, Asked())
     _check_rules(found, machine, model, engine)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
@@ -177,7 +182,7 @@ def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine
     from ftctl.view.warnings import show_warnings
 
     trust, facts = found.trust_remote_code, Facts(machine, model)
-    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine.variant, trust=trust)
+    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine, trust=trust)
     job = replace(found.job, deploy=found.deploy)
     packages = packages_of(engine.python) if engine.installed else None
     report = check_serving(job, plan, facts, packages=packages)

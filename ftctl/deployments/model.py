@@ -27,7 +27,8 @@ class Deployment:
     deployment.json, server.log and the key (0600); `run` is the run directory that it came from.
 
     `kind` is generate, embed or score; the prompts are what a client puts in front of queries and passages,
-    the suffix what it ends a query with. `parity` is None for a generator of text."""
+    the suffix what it ends a query with. `process` is the server's, NOBODY before there is one. `parity` is
+    None for a generator of text."""
 
     name: str
     engine: str

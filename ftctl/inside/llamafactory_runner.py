@@ -10,14 +10,16 @@ import sys
 
 import torch
 from llamafactory.train.tuner import run_exp
+from tracking import Tracking  # type: ignore[import-not-found] # beside this file
 from training_events import STOP, Reporter, Stopped  # type: ignore[import-not-found] # beside this file
 
 
 def main() -> None:
     if STOP.exists():
         sys.exit(0)
+    reporter = Reporter()
     try:
-        run_exp(callbacks=[Reporter()])
+        run_exp(callbacks=[reporter, Tracking(reporter.emit)])
     except Stopped:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

@@ -89,6 +89,10 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
         fields["checkpoints"] = model.Checkpoints(**_frozen(fields["checkpoints"]))
     if "early_stopping" in fields:
         fields["early_stopping"] = model.EarlyStopping(**_set(fields["early_stopping"]))
+    if isinstance(asked := fields.get("report_to"), str):
+        fields["report_to"] = () if asked == "none" else (asked,)
+    if "tracking" in fields:
+        fields["tracking"] = _tracking(_set(fields["tracking"]), folder)
     retrieval = {one.name: fields.pop(one.name) for one in _RETRIEVAL if one.name in fields}
     if "temperature" in retrieval:
         retrieval["temperature"] = float(retrieval["temperature"])
@@ -103,6 +107,18 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     return Train(**_interpreter(fields, folder))
 
 
+def _tracking(fields: dict[str, Any], folder: Folder) -> dict[str, Any]:
+    """What the trackers are told, MLflow's folder by its absolute path."""
+    if "uri" in fields and not is_address(fields["uri"]):
+        fields["uri"] = str(folder.path(fields["uri"]))
+    return fields
+
+
+def is_address(uri: str) -> bool:
+    """Whether MLflow's place is a URI and no folder."""
+    return ":" in uri or uri == "databricks"
+
+
 def resources_of(value: Mapping[str, Any]) -> Resources:
     """The resources block with its defaults."""
     return Resources(**_set(value))
@@ -115,7 +131,21 @@ def deploy_of(value: Mapping[str, Any], folder: Folder) -> Deploy:
         fields["kv_cache_memory"] = size_of(fields["kv_cache_memory"])
     if "ready_timeout" in fields:
         fields["ready_timeout"] = float(fields["ready_timeout"])
+    if "tls" in fields:
+        fields["tls"] = {name: folder.path(file) for name, file in _set(fields["tls"]).items()}
+    if "adapters" in fields:
+        fields["adapters"] = {name: _place(text, folder) for name, text in fields["adapters"].items()}
+    if "speculative" in fields:
+        drafts = _set(fields["speculative"])
+        fields["speculative"] = drafts | {
+            key: _place(drafts[key], folder) for key in drafts.keys() & {"model"}
+        }
     return Deploy(**_interpreter(fields, folder))
+
+
+def _place(written: str, folder: Folder) -> str:
+    """A folder's absolute path; what is none stays as it is written."""
+    return str(folder.path(written)) if is_local(written, folder) else written
 
 
 def size_of(value: int | str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftctl.errors import Problem
@@ -96,6 +97,13 @@ class ServePlan:
     query_suffix: str | None = None
     passage_prompt: str | None = None
     architecture: str | None = None  # of the model that is served; None: not known
+    adapters: Mapping[str, str] | None = None  # further ones, folders by name; None: it takes none
+    lora_rank: int | None = None  # the largest of theirs
+
+    @property
+    def takes_adapters(self) -> bool:
+        """Whether the server attaches LoRA adapters to its model."""
+        return self.adapter == "attach" or self.adapters is not None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
-"""The stages of a run: the engine's commands, then collecting, then serving."""
+"""The stages of a run: the engine's commands, then serving; collecting in between is beside this file."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from ftctl.artifacts.model import Artifact
@@ -140,41 +139,6 @@ class Following:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def collect(run: RunDir) -> Artifact:
-    """Verify what the training left and record it. Raises FtctlError where it is not complete."""
-    from ftctl.artifacts.verify import verify_adapter, verify_model
-
-    run.emit("phase", {"name": "collect", "state": "started"})
-    began = time.monotonic()
-    plan = plan_of(run)
-    found: Mapping[str, Path] = trainer_of(plan).results(plan)
-    adapter = found.get("adapter")
-    whole = found.get("merged", found.get("model"))
-    artifact = None
-    if adapter is not None:
-        artifact = verify_adapter(run.path / adapter, plan.job.model.path)
-        run.write_json("adapter.json", artifact)
-        run.emit("artifact", {"kind": artifact.kind, "path": str(adapter)})
-    if whole is not None:
-        _describe(run.path / whole, plan)
-        artifact = verify_model(run.path / whole)
-        run.emit("artifact", {"kind": artifact.kind, "path": str(whole)})
-    if artifact is None:
-        raise FtctlError("the trainer names no result", "this is a fault of its module")
-    run.write_json("artifact.json", artifact)
-    run.emit("phase", {"name": "collect", "state": "done", "seconds": round(time.monotonic() - began, 3)})
-    return artifact
-
-
-def _describe(folder: Path, plan: Plan) -> None:
-    """Write what an embedder or a reranker is beside its weights: every reader has another default."""
-    if plan.train is None or plan.train.retrieval is None:
-        return
-    from ftctl.artifacts.sentence_transformers import describe
-
-    describe(folder, plan.train.retrieval)
 
 
 def serve_and_judge(run: RunDir, artifact: Artifact) -> None:

@@ -26,6 +26,7 @@ from ftctl.trainers.start import (
     environment,
     interpreter,
     optimization,
+    reporting,
     strategy,
     training,
 )
@@ -160,7 +161,7 @@ def _arguments(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
         "disable_gradient_checkpointing": not decided.gradient_checkpointing,
         "logging_steps": train.log_every,
         "include_num_input_tokens_seen": "all" if train.packing else "non_padding",
-        "report_to": "none",
+        **reporting(plan),
         "ddp_timeout": 180_000_000,
     }
     _set(arguments, "max_steps", train.max_steps)

@@ -124,12 +124,17 @@ def _verdict(data: Mapping[str, Any]) -> str:
     return f"measured on {data.get('queries', 0)} held-out queries: {figure}{before}"
 
 
+def _tracking(data: Mapping[str, Any]) -> str:
+    return f"{data.get('tracker', '')}: {data.get('show') or data.get('place', '')}"
+
+
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "attempt": _attempt,
     "restart": _restart,
     "set_aside": _set_aside,
     "begin": _begin,
     "step": _step,
+    "tracking": _tracking,
     "phase": _phase,
     "evaluation": _evaluation,
     "checkpoint": lambda data: f"checkpoint at step {data.get('step', 0)}: {data.get('path', '')}",

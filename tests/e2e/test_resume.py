@@ -14,7 +14,7 @@ from ftctl.record import from_record
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from tests.conftest import TRAIN_TIMEOUT, Cli, demo_job
-from tests.e2e.test_train import start_in_background, wait_for_step
+from tests.e2e.background import start_in_background, wait_for_step
 
 pytestmark = pytest.mark.engine
 
@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     following = start_in_background(session_ftctl, job(tiny_model, tmp_path / "job.yaml", "stopped"))
     run = wait_for_step(session_ftctl, "stopped")
     following.send_signal(signal.SIGINT)
-    _, err = following.communicate(timeout=60)
+    _, err = following.communicate(timeout=120)
     assert following.returncode == 130, err
     refused = session_ftctl("resume", run.name, "--set", "train.seed=7", code=2)
     assert "train.seed" in refused.err

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ftctl.deployments.guard import WORD as GUARD
+from ftctl.deployments.kept import kept_of
 from ftctl.leases.folder import holders
 from ftctl.process import ProcessId, alive, session_members
 from ftctl.record import from_record
@@ -19,6 +19,7 @@ from tests.faults.place import Place
 
 PATIENCE = 60.0  # seconds for a run to end and for processes to be gone
 LIVE = {"RUNNING", "STOPPING", "PENDING"}
+LIVE_DEPLOYMENT = {"starting", "running", "unhealthy", "restarting", "unsupervised"}
 
 
 def recorded(run: Path, name: str) -> ProcessId | None:
@@ -62,7 +63,7 @@ def true_now(place: Place, run: Path) -> list[str]:
         wrong += _false_state("ps", state, possible)
     now = _servers(place)
     for name, states in ((entry["name"], entry["state"]) for entry in told["deployments"]):
-        lives = states in ("starting", "running", "unhealthy")
+        lives = states in LIVE_DEPLOYMENT
         if lives not in (served.get(name, False), now.get(name, False)):
             wrong.append(f"ps said the deployment {name} is {states}")
     return wrong
@@ -82,24 +83,26 @@ def state_now(run: Path) -> str:
 
 
 def _servers(place: Place) -> dict[str, bool]:
-    """Whether each deployment's process lives, by its name."""
-    return {name: alive(process) for name, process, _ in _deployments(place)}
+    """Whether a process of each deployment lives that serves or is to see to it, by its name."""
+    return {name: any(map(alive, processes)) for name, processes, _ in _deployments(place)}
 
 
-def _deployments(place: Place) -> Iterator[tuple[str, ProcessId, bool]]:
-    """Every deployment's name and process, and whether it is meant to be there."""
+def _deployments(place: Place) -> Iterator[tuple[str, list[ProcessId], bool]]:
+    """Every deployment's name and its processes (who begins it, keeper, the one standing by, server), and
+    whether it is meant to be there."""
     for path in place.state.glob("deployments/*/deployment.json"):
-        record = json.loads(path.read_text())
+        record, kept = json.loads(path.read_text()), kept_of(path.parent)
+        found = [] if kept is None else [kept.keeper, kept.standby, kept.process]
+        if record["ready"] is None and record["ended"] is None:
+            found.append(from_record(ProcessId, record["creator"]))
         meant = record["ready"] is not None and record["ended"] is None
-        yield path.parent.name, from_record(ProcessId, record["deployment"]["process"]), meant
+        yield path.parent.name, found, meant
 
 
 def serving(place: Place) -> set[int]:
-    """The processes of deployments that live and are meant to, and their guards."""
-    leaders = [process.pid for _, process, meant in _deployments(place) if meant and alive(process)]
-    words = [f"{GUARD} {leader} " for leader in leaders]
-    guards = {pid for pid, line in processes_of(place).items() if any(word in line for word in words)}
-    return {pid for leader in leaders for pid in session_members(leader)} | guards
+    """The processes of deployments that are meant to live, their keepers too."""
+    found = [one for _, processes, meant in _deployments(place) if meant for one in processes if alive(one)]
+    return {pid for leader in found for pid in session_members(leader.pid)}
 
 
 def settled(run: Path) -> bool:

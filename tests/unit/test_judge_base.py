@@ -109,6 +109,13 @@ def test_only_what_a_run_measured_itself_is_found_and_the_newest_of_it(tmp_path:
     assert found is not None
     assert found[0].name == "2"
     assert measured_before(tmp_path, "three") is None
+    # A run that is resumed has them already, wherever they are from.
+    own = measured_before(tmp_path, "one", tmp_path / "job" / "3")
+    assert own is not None
+    assert (own[0].name, own[1]["base"]["reused_from"]) == ("3", "2")
+    other = measured_before(tmp_path, "one", tmp_path / "job" / "4")
+    assert other is not None
+    assert other[0].name == "2"
 
 
 def test_a_base_without_a_head_is_no_reranker() -> None:

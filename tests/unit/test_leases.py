@@ -125,7 +125,7 @@ def test_who_waits_is_served_in_order_and_the_dead_are_passed_over(tmp_path: Pat
     until(lambda: len(queue(leases)) == 3)
     mine.close()
     for waiter in waiters:
-        waiter.communicate(timeout=20)
+        waiter.communicate(timeout=60)
     os.close(out)
     with open(entry, encoding="utf-8") as lines:
         got = [int(line.split()[1]) for line in lines if line.startswith("got")]
@@ -141,7 +141,7 @@ def test_who_does_not_wait_does_not_pass_those_who_do(tmp_path: Path) -> None:
             ask(leases, 1, gpus=2)
         assert ask(leases, 0, 2, gpus=3).gpus == (2,), "nobody waits for that one"
         mine.close()
-        assert waiter.communicate(timeout=20)[0].decode().endswith("0 1\nfailed 0\n")
+        assert waiter.communicate(timeout=60)[0].decode().endswith("0 1\nfailed 0\n")
 
 
 def test_named_gpus_are_taken_or_their_holder_is_named(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_doctor_shows_who_holds_what_and_who_waits(tmp_path: Path, ftctl: Cli) -
         until(lambda: len(queue(leases)) == 1)
         answer = ftctl("doctor", "--json", env={"FTCTL_LEASES": str(leases)}, code=0)
         mine.close()
-        waiter.communicate(timeout=20)
+        waiter.communicate(timeout=60)
     found = {one["what"]: one["answer"] for one in answer.data["findings"]}
     assert found["gpu 0"].startswith(f"is held by run support-bot 20260101-120000-abcd (pid {os.getpid()}, ")
     assert "racer" in found["gpu queue"] and found["gpu queue"].endswith("waits")
