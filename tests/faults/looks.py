@@ -15,7 +15,6 @@ from ftctl.process import ProcessId, alive, session_members
 from ftctl.record import from_record
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
-from tests.faults.job import STEPS
 from tests.faults.place import Place
 
 PATIENCE = 60.0  # seconds for a run to end and for processes to be gone
@@ -146,10 +145,10 @@ def _processes(file: str) -> Iterator[tuple[int, bytes]]:
                 continue
 
 
-def steps_fault(run: Path) -> str:
+def steps_fault(place: Place, run: Path) -> str:
     """What is wrong with the run's curve, where every step must stand once, in order; empty: nothing."""
     steps = [event.data["step"] for event in curve(RunDir(run).events())]
-    return "" if steps == list(range(1, STEPS + 1)) else f"its steps are {steps}"
+    return "" if steps == list(range(1, place.steps + 1)) else f"its steps are {steps}"
 
 
 def _wait(condition: Callable[[], bool]) -> bool:
