@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = 200, {"prompt": "".join(map(chr, body["tokens"]))}
         elif "refuse" in text_of(body):
             status, answer = 400, {"error": {"message": "System role not supported"}}
+        elif self.path == "/v1/chat/completions":
+            status, answer = 200, {"usage": {"prompt_tokens": len(text_of(body)), "completion_tokens": 1}}
         else:
             status, answer = 200, {"tokens": list(map(ord, text_of(body)))}
         said = json.dumps(answer).encode()
@@ -137,6 +140,17 @@ def test_tools_that_no_row_has_are_a_note(url: str, tmp_path: Path) -> None:
 def test_what_the_engines_own_inference_gives_is_as_good_and_told(url: str, tmp_path: Path) -> None:
     thought = conversation("<user><think></think>hello", also=list(map(ord, "<user>hello")))
     assert check(url, tmp_path, thought) == Parity("tokens", 1.0, 1, INFERRED)
+
+
+def test_a_server_that_tells_no_ids_is_asked_for_their_number(url: str, tmp_path: Path) -> None:
+    (tmp_path / TRAINED).write_text(json.dumps({"conversations": [conversation("<user>HELLO")]}))
+    one = Deployment("ft", "lmdeploy", "ft", url, ProcessId(1, 2, "boot"), 5.0, "/f", str(tmp_path))
+    plan = replace(PLAN, engine="lmdeploy")
+    parity = check_parity(one, plan, "key", tmp_path / "log")
+    assert parity == Parity("tokens", 1.0, 1, "by their number, and none with tools: the server tells no ids")
+    (tmp_path / TRAINED).write_text(json.dumps({"conversations": [conversation("<user>hi")]}))
+    with pytest.raises(Unlike, match="the server makes 11 tokens of it and 8 are trained"):
+        check_parity(one, plan, "key", tmp_path / "log")
 
 
 def test_one_that_ends_early_differs_at_its_end() -> None:
