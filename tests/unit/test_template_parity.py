@@ -26,8 +26,13 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.process import ProcessId
 from ftctl.record import to_record
+from ftctl.run.template import verdict
 from ftctl.servers.vllm import arguments
+from ftctl.trainers.llamafactory import render
 from ftctl.view.progress import sentence
+from tests.conftest import Cli
+from tests.model_files import write_model
+from tests.plans import plan
 
 PLAN = ServePlan("vllm", "ft", "none", (), 1, "float32", 512)
 HELLO = [{"role": "user", "content": "hello"}]
@@ -232,3 +237,40 @@ def test_what_a_template_is_told_unasked_becomes_an_argument(tmp_path: Path) -> 
 )
 def test_the_events_of_a_template_are_sentences(data: dict[str, Any], said: str) -> None:
     assert said in (sentence(Event("template", 0.0, data)) or "")
+
+
+@pytest.mark.parametrize(
+    ("deploy", "told"),
+    [
+        (None, {}),
+        (Deploy(), {"FTCTL_PARITY": "fail"}),
+        (Deploy(parity="warn"), {}),
+        (
+            Deploy(native={"chat_template": "/own.jinja"}),
+            {"FTCTL_PARITY": "fail", "FTCTL_CHAT_TEMPLATE": "/own.jinja"},
+        ),
+    ],
+)
+def test_the_training_is_told_what_will_serve_it(deploy: Deploy | None, told: dict[str, str]) -> None:
+    env = render(plan(deploy=deploy)).env
+    assert {name: env[name] for name in env if name in ("FTCTL_PARITY", "FTCTL_CHAT_TEMPLATE")} == told
+
+
+@pytest.mark.parametrize(
+    ("source", "state"), [("saved", "same"), ("given", "same"), ("template", "rewritten"), (None, "unlike")]
+)
+def test_what_plan_says_is_what_the_training_begins_with(source: str | None, state: str) -> None:
+    value: dict[str, Any] = {"source": source, "template": "alpaca", "conversations": [{}, {}]}
+    assert verdict(value) == {"state": state, "template": "alpaca", "conversations": 2}
+
+
+def test_a_template_is_checked_only_where_one_is_trained_by_an_engine_that_is_there(ftctl: Cli) -> None:
+    job = {"name": "a", "model": str(write_model(ftctl.cwd / "model")), "data": {"train": "rows.jsonl"}}
+    (ftctl.cwd / "rows.jsonl").write_text('{"instruction": "a", "output": "b"}\n' * 4)
+    (ftctl.cwd / "job.yaml").write_text(json.dumps({**job, "train": {}, "resources": {"gpus": 0}}))
+    nowhere = {"FTCTL_ENGINES": str(ftctl.home / "none"), "FTCTL_LLAMAFACTORY_PYTHON": ""}
+    answer = ftctl("plan", "job.yaml", "--check-template", env=nowhere, code=4)
+    assert "llamafactory is not installed" in answer.err
+    (ftctl.cwd / "dummy.yaml").write_text(json.dumps({**job, "train": {"engine": "dummy"}}))
+    answer = ftctl("plan", "dummy.yaml", "--check-template", env=nowhere, code=2)
+    assert "only a language model that LLaMA-Factory trains" in answer.err
