@@ -60,7 +60,7 @@ def chat(
             store.how_to_ask(entry.deployment)[0].partition("ask it")[2].strip(),
         )
     state = store.state(entry)
-    if state != "running":
+    if state not in store.SERVING:
         raise Missing(f"{deployment} is {state}", f"ftctl logs {deployment} shows why; ftctl ps what runs")
     talk = sys.stdin.isatty() and sys.stdout.isatty() and not once
     if message is None and not talk:

@@ -36,6 +36,10 @@ def deploy(
     engine_python: Annotated[
         Path | None, typer.Option("--engine-python", metavar="PYTHON", help="An interpreter with vLLM.")
     ] = None,
+    restart: Annotated[
+        str | None,
+        typer.Option("--restart", metavar="never|on-failure|always", help="Default: on-failure."),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
@@ -60,9 +64,11 @@ def deploy(
 ) -> None:
     """Serve a trained model: an OpenAI-compatible server on this machine, with a key.
 
-    Returns when the server answers; it goes on running until ftctl stop. An embedder answers on
-    /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has a
-    reference, the server's answers are compared with it and a server that differs is stopped.
+    Returns when the server answers; it goes on running until ftctl stop. A keeper watches it and starts it
+    again when it ends or hangs; with --restart always it also comes back after a reboot. An embedder
+    answers on /v1/embeddings and a reranker on /rerank and /score. What was trained is compared with the
+    server: a language model by the tokens of conversations, the others by their answers. One that differs is
+    stopped, unless deploy.parity is warn.
 
     With --print nothing is started: TARGET is a deployment, and what is printed asks it.
 
@@ -76,6 +82,8 @@ def deploy(
     ftctl deploy runs/support-bot/20260101-120000-abcd --port 8000
 
     ftctl deploy ./my-model --name mine --set max_length=2048
+
+    ftctl deploy support-bot --restart always
 
     ftctl deploy job.yaml --json
 
@@ -101,7 +109,8 @@ def deploy(
         return
     if port is not None:
         chosen_port(Deploy(port=port))
-    found = target_of(target, tuple(overrides or ()))
+    asked = (*(overrides or ()), *([f"restart={restart}"] if restart else ()))
+    found = target_of(target, asked)
     block = replace(
         found.deploy,
         name=name or found.name,

@@ -6,16 +6,13 @@ vLLM loads any folder that it is told to: its routes for that want the owner's s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from ftctl.deployments import client, store
 from ftctl.deployments.adapters import adapter_folder, check_adapter
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError, Missing, UsageError
-from ftctl.events import Event
 from ftctl.job.rules import NAME
 
 
@@ -119,9 +116,7 @@ def _ask(entry: Entry, path: str, body: Mapping[str, str]) -> None:
 def _recorded(entry: Entry, adapters: Mapping[str, str], detail: str) -> Entry:
     changed = replace(entry, deployment=replace(entry.deployment, adapters=dict(adapters)))
     store.write(changed)
-    told = {"name": entry.name, "state": "ready", "detail": detail, "adapters": sorted(adapters)}
-    with open(Path(entry.folder) / store.EVENTS, "a") as events:
-        events.write(Event("deployment", time.time(), told).line() + "\n")
+    store.note(entry, {"state": "ready", "detail": detail, "adapters": sorted(adapters)})
     return changed
 
 

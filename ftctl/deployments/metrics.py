@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftctl.deployments import client, store
+from ftctl.deployments.kept import kept_of
 from ftctl.deployments.store import Entry
+from ftctl.errors import UsageError
 from ftctl.record import from_record, to_record
 
 LOAD = "load.json"
@@ -82,19 +84,26 @@ def tokens_per_second(before: Load | None, now: Load) -> float:
     return max(tokens, 0) / max(now.time - since, 1e-9)
 
 
+def count(entry: Entry, now: float = 0.0, timeout: float = 2.0) -> Load | None:
+    """The server's counts; None where it does not answer within `timeout` seconds, or tells none."""
+    deployment, kept = entry.deployment, kept_of(entry.folder)
+    try:
+        key = store.key_of(entry)
+        status, page = client.request(deployment.url, "/metrics", key=key, timeout=timeout)
+    except (OSError, http.client.HTTPException, UsageError):
+        return None
+    # A server that was started again counts from nothing.
+    started = kept.began if kept is not None and kept.began else deployment.created
+    text = page.decode("utf-8", "replace")
+    return parse(text, deployment.engine, time=now, started=started) if status == 200 else None
+
+
 def look(entry: Entry, now: float, timeout: float = 2.0) -> tuple[Load, float] | None:
     """The counts of a running server and its tokens a second since the last look; None where it tells none.
 
     The counts are kept in the deployment's folder for the next look.
     """
-    deployment = entry.deployment
-    try:
-        key = store.key_of(entry)
-        status, page = client.request(deployment.url, "/metrics", key=key, timeout=timeout)
-    except (OSError, http.client.HTTPException):
-        return None
-    text = page.decode("utf-8", "replace")
-    load = parse(text, deployment.engine, time=now, started=deployment.created) if status == 200 else None
+    load = count(entry, now, timeout)
     if load is None:
         return None
     before = _kept(entry)

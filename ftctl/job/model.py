@@ -125,7 +125,8 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class Train:
-    """`batch_size` is global: micro batch × accumulation × devices. Lengths are in tokens."""
+    """`batch_size` is global: micro batch × accumulation × devices. Lengths are in tokens; a folder that
+    `tracking` names for MLflow is absolute."""
 
     task: str = "sft"
     engine: str = "auto"
@@ -149,6 +150,8 @@ class Train:
     gradient_checkpointing: bool | None = None
     eval_every: int | str | None = None  # steps, or "epoch"
     log_every: int = 1
+    report_to: tuple[str, ...] = ()  # tensorboard, mlflow, wandb, swanlab, trackio
+    tracking: Mapping[str, str] = field(default_factory=dict)  # of project, uri, mode what is set
     stop_on: str = "nan"  # nan | divergence | never
     lora: Lora = field(default_factory=Lora)
     freeze: Freeze = field(default_factory=Freeze)
@@ -216,7 +219,10 @@ class Deploy:
     speculative: Mapping[str, Any] | None = None
     tls: Mapping[str, Path] | None = None
     log_requests: bool = False
+    parity: str = "fail"  # fail | warn: what becomes of a server that does not answer as trained
     ready_timeout: float = 600.0  # seconds
+    restart: str = "on-failure"  # never | on-failure | always
+    max_restarts: int = 5  # within ten minutes
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
 

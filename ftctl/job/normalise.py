@@ -89,6 +89,10 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
         fields["checkpoints"] = model.Checkpoints(**_frozen(fields["checkpoints"]))
     if "early_stopping" in fields:
         fields["early_stopping"] = model.EarlyStopping(**_set(fields["early_stopping"]))
+    if isinstance(asked := fields.get("report_to"), str):
+        fields["report_to"] = () if asked == "none" else (asked,)
+    if "tracking" in fields:
+        fields["tracking"] = _tracking(_set(fields["tracking"]), folder)
     retrieval = {one.name: fields.pop(one.name) for one in _RETRIEVAL if one.name in fields}
     if "temperature" in retrieval:
         retrieval["temperature"] = float(retrieval["temperature"])
@@ -101,6 +105,18 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     if fields.get("warmup", 0) >= 1:
         fields["warmup"] = int(fields["warmup"])
     return Train(**_interpreter(fields, folder))
+
+
+def _tracking(fields: dict[str, Any], folder: Folder) -> dict[str, Any]:
+    """What the trackers are told, MLflow's folder by its absolute path."""
+    if "uri" in fields and not is_address(fields["uri"]):
+        fields["uri"] = str(folder.path(fields["uri"]))
+    return fields
+
+
+def is_address(uri: str) -> bool:
+    """Whether MLflow's place is a URI and no folder."""
+    return ":" in uri or uri == "databricks"
 
 
 def resources_of(value: Mapping[str, Any]) -> Resources:

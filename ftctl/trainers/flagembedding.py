@@ -17,7 +17,17 @@ from ftctl.job.model import Train
 from ftctl.plan.model import Plan, RetrievalPlan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.retrieval_data import RetrievalData, retrieval_data
-from ftctl.trainers.start import CACHE, FILE, INSIDE, command, environment, optimization, strategy, training
+from ftctl.trainers.start import (
+    CACHE,
+    FILE,
+    INSIDE,
+    command,
+    environment,
+    optimization,
+    reporting,
+    strategy,
+    training,
+)
 
 NAME = "flagembedding"
 TASKS = frozenset({"embedding", "reranker"})
@@ -132,7 +142,7 @@ def _common(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
         **optimization(train, decided),
         "gradient_checkpointing": decided.gradient_checkpointing,
         "logging_steps": train.log_every,
-        "report_to": "none",
+        **reporting(plan),
         "ddp_timeout": 180_000_000,
         **strategy("save", "no" if kept.every == "never" else kept.every),
         "save_only_model": kept.weights_only,

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from ftctl.events import Event, parse
-from ftctl.job.model import Dataset, Train
+from ftctl.job.model import Dataset, Deploy, Train
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.dataset_info import dataset_info_entry
@@ -26,6 +26,7 @@ from ftctl.trainers.start import (
     environment,
     interpreter,
     optimization,
+    reporting,
     strategy,
     training,
 )
@@ -120,7 +121,16 @@ def _environment(plan: Plan) -> dict[str, str | None]:
     }
     if plan.job.model.hub == "modelscope":
         env["USE_MODELSCOPE_HUB"] = "1"
-    return env
+    return env | _served_by(plan.job.deploy)
+
+
+def _served_by(deploy: Deploy | None) -> dict[str, str | None]:
+    """What the runner is told of the server, to look before it trains whether that could see the same."""
+    if deploy is None:
+        return {}
+    told: dict[str, str | None] = {"FTCTL_PARITY": "fail"} if deploy.parity == "fail" else {}
+    given = deploy.native.get("chat_template") or deploy.native.get("chat-template")
+    return told | {"FTCTL_CHAT_TEMPLATE": str(given)} if given else told
 
 
 def _datasets(plan: Plan) -> tuple[dict[str, Any], dict[str, Path]]:
@@ -160,7 +170,7 @@ def _arguments(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
         "disable_gradient_checkpointing": not decided.gradient_checkpointing,
         "logging_steps": train.log_every,
         "include_num_input_tokens_seen": "all" if train.packing else "non_padding",
-        "report_to": "none",
+        **reporting(plan),
         "ddp_timeout": 180_000_000,
     }
     _set(arguments, "max_steps", train.max_steps)

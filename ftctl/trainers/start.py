@@ -54,7 +54,21 @@ def environment(plan: Plan) -> dict[str, str | None]:
         env |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     if not decided.devices and decided.world_size > 1:
         env["OMP_NUM_THREADS"] = str(max(1, plan.facts.machine.cpus // decided.world_size))
+    if train.report_to:
+        from ftctl.trainers.tracking import tracking_environment  # few jobs report
+
+        env |= tracking_environment(train, plan.job.name)
     return env
+
+
+def reporting(plan: Plan) -> dict[str, Any]:
+    """Which trackers transformers is to call, as it names them."""
+    train, _ = training(plan)
+    if not train.report_to:
+        return {"report_to": "none"}
+    from ftctl.trainers.tracking import tracking_arguments  # few jobs report
+
+    return tracking_arguments(train, plan.job.name)
 
 
 def optimization(train: Train, decided: TrainPlan) -> dict[str, Any]:
