@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ftctl.deployments.target import Target
     from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
+    from ftctl.leases.hold import Lease
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,10 @@ def deploy(
     restart: Annotated[
         str | None,
         typer.Option("--restart", metavar="never|on-failure|always", help="Default: on-failure."),
+    ] = None,
+    replaced: Annotated[
+        str | None,
+        typer.Option("--replace", metavar="NAME", help="Take over the address of a running deployment."),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -75,6 +80,11 @@ def deploy(
     With --attach and --detach-adapter nothing is started either: TARGET is a deployment with room for
     adapters (deploy.adapters), and each adapter becomes a model of its own in the running server's API.
 
+    With --replace TARGET takes over the address and the key of a deployment that has deploy.proxy or several
+    deploy.replicas: its servers start beside the old ones, are checked, and must answer the prompts of
+    deploy.canary; then they are asked instead, and the old ones finish what they have in hand and end. No
+    request is lost, and where anything fails the old ones serve on.
+
     [bold]Examples[/bold]
 
     ftctl deploy support-bot
@@ -87,6 +97,8 @@ def deploy(
 
     ftctl deploy job.yaml --json
 
+    ftctl deploy runs/support-bot/20260202-120000-beef --replace support-bot
+
     ftctl deploy support-bot --print curl
 
     ftctl deploy support-bot --attach french=runs/french/20260101-120000-abcd
@@ -95,8 +107,9 @@ def deploy(
     from dataclasses import replace
 
     from ftctl.deployments import store
+    from ftctl.deployments.behind import serve
     from ftctl.deployments.checks import check_deploy, chosen_port
-    from ftctl.deployments.start import start
+    from ftctl.deployments.replace import check_replaceable, replace_servers
     from ftctl.deployments.target import target_of
     from ftctl.job.model import Deploy
     from ftctl.view.output import emit
@@ -107,6 +120,10 @@ def deploy(
     if attached or detached:
         _change(target, attached or (), detached or (), as_json=as_json)
         return
+    if replaced is not None:
+        _check_unplaced(replaced, name, port)
+        check_replaceable(replaced)
+        name = replaced
     if port is not None:
         chosen_port(Deploy(port=port))
     asked = (*(overrides or ()), *([f"restart={restart}"] if restart else ()))
@@ -118,10 +135,17 @@ def deploy(
         engine_python=engine_python or found.deploy.engine_python,
     )
     found = replace(found, deploy=block, name=name or found.name)
-    check_deploy(block, found.name, os.environ)
-    facts = _facts(found, install=not no_install, wait=wait)
-    deployment = start(**facts, emit=_silent if as_json else _tell)
-    facts["lease"].hand_over(f"deployment {deployment.name}", deployment.process.pid)
+    told = _silent if as_json else _tell
+    if replaced is None:
+        check_deploy(block, found.name, os.environ)
+        facts = _facts(found, install=not no_install, wait=wait)
+        deployment = serve(**facts, emit=told)
+    else:
+        facts = _facts(found, install=not no_install, wait=wait)
+        leases = [facts.pop("lease")]
+        lend = facts.pop("lend")
+        facts["lend"] = lambda member: leases.pop() if leases else lend(member)
+        deployment = replace_servers(**facts, emit=told)
     data = {
         "name": deployment.name,
         "url": deployment.url,
@@ -133,6 +157,14 @@ def deploy(
         **store.how_asked(deployment),
     }
     emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
+
+
+def _check_unplaced(replaced: str, name: str | None, port: int | None) -> None:
+    """Raises UsageError where another place is asked for than that of the deployment that is replaced."""
+    from ftctl.errors import UsageError
+
+    if port is not None or name not in (None, replaced):
+        raise UsageError(f"{replaced} keeps its name and its port", "leave --name and --port away")
 
 
 def _change(name: str, attached: Sequence[str], detached: Sequence[str], *, as_json: bool) -> None:
@@ -190,7 +222,11 @@ def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     _check_rules(found, machine, model, engine)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
-    lease = lease_to_serve(deploy, found.name, machine, engine.variant, wait=wait, say=say)
+
+    def lend(member: str) -> Lease:
+        return lease_to_serve(deploy, member, machine, engine.variant, wait=wait, say=say)
+
+    lease = lend(found.name)
     return {
         "artifact": artifact,
         "deploy": deploy,
@@ -198,6 +234,7 @@ def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
         "engine": engine,
         "machine": replace(machine, leased=lease.gpus) if lease.gpus else machine,
         "lease": lease,
+        "lend": lend,
         "model_facts": model,
         "run": found.run,
         "trust_remote_code": found.trust_remote_code,

@@ -56,6 +56,9 @@ def _find(name: str) -> tuple[Path, Callable[[], bool]]:
 
     entry = store.find(name) if store.NAME.fullmatch(name) else None
     if entry is not None:
+        servers = entry.deployment.members
+        if len(servers) == 1:  # what HAProxy itself has to say stands in its own folder
+            return _find(servers[0])
         return entry.folder / store.LOG, lambda: store.lives(store.get(name))
     run = lookup(name)
     if run is None:

@@ -9,9 +9,10 @@ import typer
 from ftctl.cli.options import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ftctl.deployments.store import Entry
+    from ftctl.leases.model import Holder
     from ftctl.run.state import RunState
 
 
@@ -25,7 +26,8 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
-    A deployment's adapters stand beside its model.
+    A deployment's adapters stand beside its model; of one behind a proxy, replicas are how many of its
+    servers run.
 
     requests and tok/s (tokens written a second since the last ftctl ps of the past 15 minutes, else since
     the start) are the server's own counts.
@@ -44,7 +46,7 @@ def ps(
     from ftctl.deployments import store
     from ftctl.keep.again import keep_again
     from ftctl.leases.folder import holders
-    from ftctl.leases.model import deployment_phrase, held_by, run_phrase
+    from ftctl.leases.model import held_by, run_phrase
     from ftctl.paths import leases_dir
     from ftctl.run.index import live
     from ftctl.view.output import emit, say
@@ -55,9 +57,9 @@ def ps(
         if keep_again(entry):
             say(f"{entry.name} had lost its keeper: another looks after it now")
     rows = [
-        _row(entry, state) | _load(entry, state) | {"gpus": held_by(deployment_phrase(entry.name), held)}
+        _row(entry, state) | _load(entry, state) | {"gpus": _gpus(entry, held)}
         for entry, state in listed
-        if every or state != "stopped"
+        if (every or state != "stopped") and store.front_of(entry) is None
     ]
     runs = live()
     gpus = {run.id: held_by(run_phrase(run.name, run.id), held) for run in runs}
@@ -74,16 +76,27 @@ def ps(
         _show_runs(runs, gpus, after=bool(rows))
 
 
+def _gpus(entry: Entry, held: Sequence[Holder]) -> tuple[int, ...]:
+    """The GPUs of a deployment, those of its servers behind a proxy among them."""
+    from ftctl.leases.model import deployment_phrase, held_by
+
+    names = (entry.name, *entry.deployment.members, *entry.deployment.retiring)
+    return tuple(sorted(gpu for name in names for gpu in held_by(deployment_phrase(name), held)))
+
+
 def _show_deployments(rows: list[dict[str, Any]]) -> None:
     from ftctl.view.output import emit, table
 
+    replicas = ("replicas",) if any(row["replicas"] for row in rows) else ()
     gpus = ("gpus",) if any(row["gpus"] for row in rows) else ()
     listed = [row | {"model": ", ".join((row["model"], *(row["adapters"] or ())))} for row in rows]
     shown = [
-        [_cell(row[column]) for column in COLUMNS] + _counts(row) + [_numbers(row[name]) for name in gpus]
+        [_cell(row[column]) for column in (*COLUMNS, *replicas)]
+        + _counts(row)
+        + [_numbers(row[name]) for name in gpus]
         for row in listed
     ]
-    emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s", *gpus), shown))
+    emit("ps", {}, as_json=False, text=table((*COLUMNS, *replicas, "requests", "tok/s", *gpus), shown))
 
 
 def _show_runs(runs: list[RunState], gpus: Mapping[str, tuple[int, ...]], *, after: bool) -> None:
@@ -117,11 +130,35 @@ def _row(entry: Entry, state: str) -> dict[str, Any]:
         "keeper": None if kept is None else kept.keeper.pid,
         "restarts": 0 if kept is None else kept.restarts,
         "why": entry.why or None,
+        "replicas": _replicas(entry),
         "artifact": deployment.artifact,
         "run": deployment.run,
         "folder": deployment.folder,
         **how_asked(deployment),
     }
+
+
+def _replicas(entry: Entry) -> list[dict[str, Any]] | None:
+    """The servers behind a proxy, those that are leaving among them; None where there is no proxy."""
+    from ftctl.deployments import store
+    from ftctl.deployments.kept import kept_of
+
+    deployment = entry.deployment
+    if not deployment.members:
+        return None
+    found = [store.find(name) for name in (*deployment.members, *deployment.retiring)]
+    return [
+        {
+            "name": member.name,
+            "address": member.deployment.url,
+            "state": "leaving" if member.name in deployment.retiring else store.state(member),
+            "pid": member.deployment.process.pid,
+            "restarts": 0 if (kept := kept_of(member.folder)) is None else kept.restarts,
+            "why": member.why or None,
+        }
+        for member in found
+        if member is not None
+    ]
 
 
 def _load(entry: Entry, state: str) -> dict[str, Any]:
@@ -151,6 +188,10 @@ def _cell(value: object) -> str:
     from ftctl.deployments.store import parity_word
     from ftctl.view.progress import duration
 
+    if isinstance(value, list):
+        running = sum(replica["state"] == "running" for replica in value)
+        leaving = sum(replica["state"] == "leaving" for replica in value)
+        return f"{running}/{len(value) - leaving}" + f" +{leaving} leaving" * bool(leaving)
     if isinstance(value, dict):
         return parity_word(value)
     return duration(value) if isinstance(value, float) else "" if value is None else str(value)

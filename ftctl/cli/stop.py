@@ -38,7 +38,11 @@ def stop(
     from ftctl.view.output import emit
 
     if every:
-        chosen = [entry.name for entry in store.entries() if store.state(entry) != "stopped"]
+        chosen = [
+            entry.name
+            for entry in store.entries()
+            if store.state(entry) != "stopped" and store.front_of(entry) is None
+        ]
     else:
         chosen = list(dict.fromkeys(names or ()))
         if not chosen:

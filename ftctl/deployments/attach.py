@@ -101,6 +101,10 @@ def _unload(entry: Entry, name: str) -> None:
 
 
 def _ask(entry: Entry, path: str, body: Mapping[str, str]) -> None:
+    for member in entry.deployment.members:
+        _ask(store.get(member), path, body)
+    if entry.deployment.members:
+        return
     deployment = entry.deployment
     owner = {client.OWNER: store.owner_secret(entry)}
     status, answer = client.request(
@@ -114,6 +118,8 @@ def _ask(entry: Entry, path: str, body: Mapping[str, str]) -> None:
 
 
 def _recorded(entry: Entry, adapters: Mapping[str, str], detail: str) -> Entry:
+    for member in entry.deployment.members:
+        _recorded(store.get(member), adapters, detail)
     changed = replace(entry, deployment=replace(entry.deployment, adapters=dict(adapters)))
     store.write(changed)
     store.note(entry, {"state": "ready", "detail": detail, "adapters": sorted(adapters)})

@@ -11,13 +11,16 @@ from pathlib import Path
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.weights import read_json
 from ftctl.deployments import store
+from ftctl.deployments.canary import prompts_of
 from ftctl.deployments.ports import free_port, holder, is_free
+from ftctl.deployments.proxy import program
 from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import EngineFacts
 from ftctl.job.model import Deploy
 from ftctl.servers.vllm_lora import refusals
 
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
+LONGEST = 58  # characters of the name of one behind a proxy: its servers have a number more
 TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -85,14 +88,24 @@ def check_name(name: str) -> None:
         )
 
 
+def check_front(name: str) -> None:
+    """Raises UsageError where a deployment of that name can have no servers behind it."""
+    if len(name) > LONGEST:
+        raise UsageError(f"{name} is too long a name for servers behind a proxy", f"{LONGEST} at most")
+
+
 def check_deploy(deploy: Deploy, name: str, environ: Mapping[str, str]) -> None:
-    """What can be wrong with a deployment before there is anything to serve: name, port and key.
+    """What can be wrong with a deployment before there is anything to serve: name, port, key and proxy.
 
     For a job that trains first: what would stop its server is said before the training, not after it.
     """
     check_name(name)
     chosen_port(deploy)
     chosen_key(deploy.api_key, environ)
+    if deploy.proxied:
+        check_front(name)
+        program(environ)
+        prompts_of(deploy.canary)
 
 
 def chosen_port(deploy: Deploy) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ftctl.deployments import client, store
@@ -38,6 +38,9 @@ NAMES: Mapping[str, tuple[str, str, str, str, str]] = {
     ),
     "dummy": ("ftctl_dummy_requests_total", "", "", "", ""),
 }
+
+
+COUNTS = ("requests", "prompt_tokens", "generation_tokens", "running", "waiting")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,10 @@ def tokens_per_second(before: Load | None, now: Load) -> float:
 def count(entry: Entry, now: float = 0.0, timeout: float = 2.0) -> Load | None:
     """The server's counts; None where it does not answer within `timeout` seconds, or tells none."""
     deployment, kept = entry.deployment, kept_of(entry.folder)
+    if deployment.members:
+        return _together(
+            [count(member, now, timeout) for member in map(store.find, deployment.members) if member]
+        )
     try:
         key = store.key_of(entry)
         status, page = client.request(deployment.url, "/metrics", key=key, timeout=timeout)
@@ -96,6 +103,15 @@ def count(entry: Entry, now: float = 0.0, timeout: float = 2.0) -> Load | None:
     started = kept.began if kept is not None and kept.began else deployment.created
     text = page.decode("utf-8", "replace")
     return parse(text, deployment.engine, time=now, started=started) if status == 200 else None
+
+
+def _together(loads: Sequence[Load | None]) -> Load | None:
+    """The counts of several servers as one's; None where none tells any."""
+    told = [load for load in loads if load is not None]
+    if not told:
+        return None
+    sums = [sum(getattr(load, name) for load in told) for name in COUNTS]
+    return Load(told[0].time, max(load.started for load in told), *sums)
 
 
 def look(entry: Entry, now: float, timeout: float = 2.0) -> tuple[Load, float] | None:

@@ -65,3 +65,7 @@ class Deployment:
     adapters: Mapping[str, str] | None = None
     lora_rank: int | None = None
     listens: str | None = None
+    binds: str = ""
+    members: tuple[str, ...] = ()
+    retiring: tuple[str, ...] = ()
+    behind: str | None = None

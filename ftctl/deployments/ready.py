@@ -12,7 +12,7 @@ from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 from ftctl.keep.decide import CLEAN
 from ftctl.process import End
-from ftctl.servers import Server
+from ftctl.servers import Program
 from ftctl.servers.fault import diagnose
 
 POLL = 0.15  # seconds
@@ -37,7 +37,7 @@ class Progress:
     """How far the log says the start has come, from the byte `since`; remembers what has been read."""
 
     entry: Entry
-    server: Server
+    server: Program
     since: int = 0
     phase: str = "importing the engine"
     offset: int = 0
@@ -66,7 +66,7 @@ def log_after(entry: Entry, since: int) -> bytes:
 
 def wait_ready(
     entry: Entry,
-    server: Server,
+    server: Program,
     *,
     end: Callable[[], End | None],
     key: str,
@@ -129,7 +129,7 @@ def _whole_log(entry: Entry) -> str:
     return f"the whole log: {entry.folder / store.LOG}"
 
 
-def _death(how: End, entry: Entry, progress: Progress, server: Server) -> ServerFailed:
+def _death(how: End, entry: Entry, progress: Progress, server: Program) -> ServerFailed:
     """The error of a server that ended before it was ready."""
     found = diagnose(progress.all_lines(), server.FAULTS)
     told = f"{entry.name}: {server.TITLE} {how} while {progress.phase}"
@@ -143,7 +143,7 @@ def _death(how: End, entry: Entry, progress: Progress, server: Server) -> Server
     )
 
 
-def death_of_running(how: End, entry: Entry, server: Server, since: int) -> ServerFailed:
+def death_of_running(how: End, entry: Entry, server: Program, since: int) -> ServerFailed:
     """The error of a server that had been ready: it could start, so that it may start again."""
     size = (entry.folder / store.LOG).stat().st_size
     lines = log_after(entry, max(since, size - TAIL)).decode("utf-8", "replace").splitlines()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +15,37 @@ from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.adapters import look_at
 from ftctl.deployments.attach import bring_back
+from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
-from ftctl.deployments.kept import is_kept, kept_of
-from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
+from ftctl.deployments.launch import PACE, Launch, Pace, remembered
 from ftctl.deployments.model import Deployment, Parity
 from ftctl.deployments.overlay import overlay_links
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
-from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
 from ftctl.deployments.tls import check_tls
-from ftctl.errors import FtctlError, Interrupted, UsageError
-from ftctl.events import parse
+from ftctl.errors import UsageError
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
-from ftctl.keep.stand_by import OUTPUT, start_keeper
+from ftctl.keep.stand_by import start_keeper
 from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
-from ftctl.process import NOBODY, ProcessId, alive, boot_id, identify, stop_session
-from ftctl.rendered import Rendered
-from ftctl.run.directory import Tail
+from ftctl.process import NOBODY, ProcessId, boot_id, identify
 from ftctl.servers import server
 from ftctl.servers.lmdeploy import OVERLAY
 from ftctl.servers.vllm_lora import taken_rank
 
-Emit = Callable[[str, Mapping[str, object]], None]
-POLL = 0.05  # seconds
+
+@dataclass(frozen=True)
+class Behind:
+    """What a server behind a proxy has of it: the deployment's name, its key, and what else the server must
+    stand before it may be one of it."""
+
+    front: str
+    key: str
+    trial: Callable[[Entry], None]
 
 
 def start(
@@ -60,20 +61,23 @@ def start(
     trust_remote_code: bool = False,
     lease: Lease = NOTHING,
     pace: Pace = PACE,
+    behind: Behind | None = None,
 ) -> Deployment:
     """Serve `artifact` under `name` and return once it answers. A keeper, in a session of its own, has it
     from then on; it and the server hold the lease of the GPUs, whether or not this process goes on to.
 
     `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
-    then, and on Ctrl-C, nothing of it is left running and its log stays.
+    then, and on Ctrl-C, nothing of it is left running and its log stays. One `behind` a proxy is not ready
+    yet when this returns: it ends with this process until who puts it there says so.
     """
     check_server(artifact, engine.name)
-    plan = planned(artifact, deploy, name, model_facts, machine, engine, trust=trust_remote_code)
+    model_name = name if behind is None else behind.front
+    plan = planned(artifact, deploy, model_name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
-    key = chosen_key(deploy.api_key, os.environ)
+    key = chosen_key(deploy.api_key, os.environ) if behind is None else behind.key
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
     if plan.head == "yes":
@@ -89,7 +93,7 @@ def start(
         rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
-        made_by, folder = None if run is None else str(run), _fresh_folder(name)
+        made_by, folder = None if run is None else str(run), fresh_folder(name)
         deployment = Deployment(
             name,
             plan.engine,
@@ -104,6 +108,7 @@ def start(
             adapters=plan.adapters,
             lora_rank=taken_rank(plan, artifact),
             listens=None if secured is None else here.strip("[]"),
+            behind=None if behind is None else behind.front,
             **_use(plan),
         )
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
@@ -118,17 +123,20 @@ def start(
             deploy.max_restarts,
             pace,
         )
-        _lay_out(folder, rendered, key, launch)
+        lay_out(folder, rendered, key, launch)
         entry = Entry(deployment, creator=me)
         store.write(entry)
         keeper = start_keeper(name, lease.files)
-    with _ended_unless_ready(entry):
-        entry = _answering(entry, keeper, emit)
+    with ended_unless_ready(entry):
+        entry = answering(entry, keeper, emit)
         bring_back(entry)
         parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
             _tell_parity(entry, parity, emit)
+        if behind is not None:
+            behind.trial(entry)
+            return entry.deployment
         entry = store.change(entry, ready=time.time())
     store.note(entry, {"state": "ready", "url": url, "model": plan.name})
     return entry.deployment
@@ -188,49 +196,6 @@ def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
     emit("deployment", told)
 
 
-def _answering(entry: Entry, keeper: ProcessId, emit: Emit) -> Entry:
-    """The entry once its server answers; what its keeper tells meanwhile is passed on.
-
-    Raises FtctlError with the keeper's diagnosis where the server fails, Interrupted where it was stopped.
-    """
-    tail = Tail(entry.folder / store.EVENTS)
-    while True:
-        over = not is_kept(entry.folder) and not alive(keeper)
-        now, kept = store.get(entry.name), kept_of(entry.folder)
-        for event in filter(None, map(parse, tail.lines())):
-            if event.data.get("state") == "starting":
-                emit("deployment", event.data)
-        if now.why:
-            raise FtctlError(now.why, now.remedy)
-        if now.ended is not None:
-            raise Interrupted(f"{entry.name} was stopped while it was starting")
-        if over:
-            raise FtctlError(f"the keeper of {entry.name} ended", f"see {entry.folder / OUTPUT}")
-        if kept is not None and kept.state == "answering":
-            return now
-        time.sleep(POLL)
-
-
-@contextmanager
-def _ended_unless_ready(entry: Entry) -> Iterator[None]:
-    """Whatever ends the waiting before the server is ready ends the server."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        stop(entry, now=True)
-        raise Interrupted(f"{entry.name} was still starting and has been stopped") from None
-    except Interrupted:
-        stop(entry, now=True)
-        raise
-    except FtctlError as error:
-        stop(entry, now=True, why=error.message, remedy=error.remedy)
-        store.note(entry, {"state": "failed", "detail": str(error)})
-        raise
-    except BaseException:
-        stop(entry, now=True)
-        raise
-
-
 def _overlay(plan: ServePlan, artifact: Artifact) -> dict[str, Path]:
     """The links by which LMDeploy gets a chat template that is not the model's own."""
     if plan.engine != "lmdeploy" or plan.chat_template is None:
@@ -248,27 +213,3 @@ def _adapter_template(artifact: Artifact) -> str | None:
     """The chat template that training saved beside the adapter: the base's own may be another."""
     own = artifact.path / "chat_template.jinja"
     return str(own) if own.is_file() else None
-
-
-def _fresh_folder(name: str) -> Path:
-    """An empty folder for the deployment; what a dead one of that name left is ended and replaced."""
-    before = store.find(name)
-    if before is not None:
-        stop_session(before.deployment.process, grace=0.0)
-    folder = store.folder_of(name)
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-def _lay_out(folder: Path, rendered: Rendered, key: str, launch: Launch) -> None:
-    """Write what the server is started from: its key, its files and the launch record."""
-    store.write_key(folder, key)
-    for path, content in rendered.files.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(content)
-    for path, goal in rendered.links.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).symlink_to(goal)
-    write_launch(folder, launch)

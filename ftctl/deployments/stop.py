@@ -7,7 +7,7 @@ import time
 
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.metrics import count
-from ftctl.deployments.store import Entry, change, find, forget_key
+from ftctl.deployments.store import Entry, behind, change, find, forget_key, lives
 from ftctl.process import NOBODY, ProcessId, alive, signal_process, stop_session
 
 GRACE = 10.0  # seconds; vLLM takes 1.5 to 3.3 when idle
@@ -34,6 +34,10 @@ def stop(
     # Recorded first: nobody starts it again, and who waits for it to be ready sees that its end was meant.
     ended = change(entry, ended=time.time(), why=why, remedy=remedy)
     stop_session(ended.deployment.process, grace=0.0 if now else grace)
+    if ended.deployment.members:
+        for member in behind(entry.name):
+            if lives(member):
+                stop(member, now=now, grace=grace, drain=0.0)
     _dismiss(ended)
     last = find(entry.name) or ended  # the keeper may have started one in between
     stop_session(last.deployment.process, grace=0.0)

@@ -193,7 +193,7 @@ class Deploy:
     """How to serve the result. `port` None takes a free one; `gpu_memory_share` is of the whole GPU, 0 to 1;
     `kv_cache_memory` is in bytes (a job writes 64MiB or 2GiB). `adapters` maps names in the API to runs or
     folders, with None the server takes none; `speculative` has method, tokens and perhaps model; `tls` the
-    files certificate, key and perhaps ca."""
+    files certificate, key and perhaps ca. `canary` has a prompt on each line."""
 
     engine: str = "auto"
     name: str | None = None  # None: the job's name
@@ -207,6 +207,9 @@ class Deploy:
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
     data_parallel: int | None = None
+    replicas: int = 1  # servers, behind a proxy where there are several
+    proxy: bool = False
+    canary: Path | None = None
     gpu_memory_share: float | None = None
     kv_cache_memory: int | None = None
     kv_cache_dtype: str | None = None
@@ -225,6 +228,11 @@ class Deploy:
     max_restarts: int = 5  # within ten minutes
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def proxied(self) -> bool:
+        """Whether its address is a proxy's, so that its servers can be replaced."""
+        return self.proxy or self.replicas > 1
 
     @property
     def ranks(self) -> int:

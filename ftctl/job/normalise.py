@@ -133,6 +133,8 @@ def deploy_of(value: Mapping[str, Any], folder: Folder) -> Deploy:
         fields["ready_timeout"] = float(fields["ready_timeout"])
     if "tls" in fields:
         fields["tls"] = {name: folder.path(file) for name, file in _set(fields["tls"]).items()}
+    if "canary" in fields:
+        fields["canary"] = folder.path(fields["canary"])
     if "adapters" in fields:
         fields["adapters"] = {name: _place(text, folder) for name, text in fields["adapters"].items()}
     if "speculative" in fields:

@@ -23,6 +23,7 @@ from ftctl.deployments.ready import ServerFailed, death_of_running, wait_ready
 from ftctl.deployments.stop import GRACE, drained
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
+from ftctl.keep import front
 from ftctl.keep.decide import Decision, decide, recent
 from ftctl.keep.lease import lease_of, leased
 from ftctl.keep.pulse import Pulse
@@ -37,7 +38,7 @@ from ftctl.process import (
     start_recorded,
     stop_session,
 )
-from ftctl.servers import server
+from ftctl.servers import Program, haproxy, server
 
 POLL = 0.2  # seconds between two looks at the server's process
 HUNG = 2.0  # seconds that a server that hangs or is not ready has to end itself
@@ -57,11 +58,17 @@ def keep(name: str) -> None:
         return
     keeper = Keeper(entry, launch, before)
     try:
+        _until_over(keeper)
+    finally:
+        keeper.dismiss_standby()
+
+
+def _until_over(keeper: Keeper) -> None:
+    try:
         keeper.work()
     except Asked:
         keeper.end()
-    finally:
-        keeper.dismiss_standby()
+    keeper.end_behind()
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -76,7 +83,8 @@ class Keeper:
         me = identify(os.getpid()) or NOBODY
         self.entry, self.launch, self.before = entry, launch, before
         self.kept = Kept(me) if before is None else replace(before, keeper=me, standby=NOBODY)
-        self.server = server(entry.deployment.engine)
+        self.front = front.Front() if entry.deployment.members else None
+        self.server: Program = server(entry.deployment.engine) if self.front is None else haproxy
         self.child: Child | None = None
         self.standby: subprocess.Popen[bytes] | None = None
         self.lease = lease_of(launch)
@@ -103,6 +111,12 @@ class Keeper:
         while own_session(process) and time.monotonic() < deadline:
             time.sleep(POLL / 10)
         stop_session(process, grace=0.0)
+
+    def end_behind(self) -> None:
+        """End what stands behind a proxy that is no longer kept."""
+        if self.front is not None:
+            self._reread()
+            front.end_all(self.entry)
 
     def dismiss_standby(self) -> None:
         """A keeper that ends as it should is not followed by another."""
@@ -142,6 +156,8 @@ class Keeper:
         """Start the server; it begins once it is recorded, so that none is ever lost."""
         self._pause(0.0)
         self.lease = leased(self.launch, self.lease, self.entry.name)
+        if self.front is not None:
+            self.front.prepare(self.entry)
         folder, log = self.entry.folder, self.entry.folder / store.LOG
         log.touch()
         size = log.stat().st_size
@@ -159,6 +175,9 @@ class Keeper:
 
     def _make_ready(self, child: Child) -> None:
         """Wait until it answers, and the first time until who deployed it has found it to be as trained."""
+        if self.front is not None and self.entry.ready is not None:
+            self._record(state="running", detail="")  # its servers are kept by others
+            return
         wait_ready(
             self.entry,
             self.server,
@@ -275,6 +294,8 @@ class Keeper:
             raise ServerFailed(f"{self.entry.name} was not ready when who started it was ended")
         if self.standby is not None and self.standby.poll() is not None:
             self._have_standby()
+        if self.front is not None:
+            self.front.look(self.entry)
 
     def _reread(self) -> None:
         """Take note of what others recorded: ready, and stopped."""

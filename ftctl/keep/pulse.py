@@ -9,7 +9,7 @@ import http.client
 import time
 from collections.abc import Callable
 
-from ftctl.deployments import client
+from ftctl.deployments import client, proxy
 from ftctl.deployments.launch import Pace
 from ftctl.deployments.metrics import count
 from ftctl.deployments.store import Entry
@@ -63,6 +63,8 @@ class Pulse:
 
     def _moved(self) -> bool:
         """Whether the server has read or written tokens since it was last asked."""
+        if self.entry.deployment.members:  # the servers' own keepers look at what they do
+            return False
         load, before = count(self.entry, timeout=self.quick), self.tokens
         if load is not None:
             self.tokens = load.prompt_tokens + load.generation_tokens
@@ -71,7 +73,9 @@ class Pulse:
     def _asked(self) -> str:
         """What is wrong with the answer to a real request; `refused` where waiting will not mend it."""
         place = self.entry.deployment
-        self.refused = False
+        self.refused = bool(place.members)
+        if place.members:
+            return proxy.trouble(self.entry.folder)
         try:
             client.compute_once(place.url, self.key, place.model, place.kind, self.pace.answer)
         except (OSError, ValueError, KeyError, http.client.HTTPException) as error:

@@ -16,12 +16,16 @@ from ftctl.servers import dummy, lmdeploy, vllm
 from ftctl.servers.fault import Fault
 
 
-class Server(Protocol):
-    """What a server must offer. All of it is pure: values in, values out."""
+class Program(Protocol):
+    """A program that is kept up: its name, and what its log says of its start and of its failures."""
 
     TITLE: str
     FAULTS: tuple[Fault, ...]
     PHASES: tuple[tuple[str, str], ...]
+
+
+class Server(Program, Protocol):
+    """What a server must offer. All of it is pure: values in, values out."""
 
     def render(
         self,

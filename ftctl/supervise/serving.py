@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from ftctl.artifacts.model import Artifact
+from ftctl.deployments.behind import serve
 from ftctl.deployments.checks import check_deploy
-from ftctl.deployments.start import start
 from ftctl.errors import FtctlError, Interrupted
 from ftctl.facts.model_dir import model_facts
 from ftctl.leases.hold import held_here
-from ftctl.leases.model import deployment_phrase
+from ftctl.leases.of_job import lease_to_serve
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 
@@ -24,7 +24,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         raise FtctlError("the plan has no deployment")
     served = model_facts(artifact.path) if artifact.kind == "model" else plan.facts.model
     lease = held_here().only(plan.serve.devices if plan.serve is not None else ())
-    deployment = start(
+    deployment = serve(
         artifact,
         block,
         name=block.name or plan.job.name,
@@ -35,8 +35,10 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         emit=lambda kind, data: _tell(run, kind, data),
         trust_remote_code=plan.job.model.trust_remote_code,
         lease=lease,
+        lend=lambda member: lease_to_serve(
+            block, member, plan.facts.machine, engine.variant, wait=False, say=lambda text: None
+        ),
     )
-    lease.hand_over(deployment_phrase(deployment.name), deployment.process.pid)
     told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
     parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
     run.emit("deployment", {**told, **parity})
