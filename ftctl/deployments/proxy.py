@@ -34,9 +34,9 @@ class Slot:
     in_hand: int
 
 
-def program(environ: Mapping[str, str] = os.environ) -> str:
+def program(environ: Mapping[str, str] = os.environ, places: str = PLACES) -> str:
     """Where HAProxy is. Raises Missing where it is not installed."""
-    found = shutil.which("haproxy", path=f"{environ.get('PATH', '')}:{PLACES}")
+    found = shutil.which("haproxy", path=f"{environ.get('PATH', '')}:{places}")
     if found is None:
         raise Missing(
             "deploy.proxy and deploy.replicas need HAProxy, and there is none",

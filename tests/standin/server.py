@@ -5,7 +5,8 @@ It is started in place of an engine's interpreter; `--stand-in WORD` (the job's 
 its environment, says how it behaves: die, kv (dies of a small cache), deaf (never listens), other-name,
 broken (500 to a completion), stubborn (it and its child ignore SIGTERM), quick (none of these), tied (ends
 with its child, as vLLM does with its engine), once (tied; starts once, and dies of a small cache afterwards),
-shaky (starts once, and dies of an unknown cause afterwards).
+shaky (starts once, and dies of an unknown cause afterwards), mute (has nothing to say in a chat). A chat
+about "slow" is streamed for two seconds.
 """
 
 import argparse
@@ -77,10 +78,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for word in ("heard: ", *said):
                 chunk = {"choices": [{"delta": {"content": word}}]}
                 self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+                time.sleep(1.0 if "slow" in said else 0.0)
             if "break off" not in said:
                 self.wfile.write(b"data: [DONE]\n\n")
         else:
-            self.answer(200, {"choices": [{"text": "!"}]})
+            text = "" if self.settings.stand_in == "mute" and "messages" in body else "!"
+            self.answer(200, {"choices": [{"text": text}]})
 
     def log_message(self, *args):
         pass

@@ -1,25 +1,28 @@
-"""Servers behind HAProxy, replaced under load: the stand-in servers, the real proxy."""
+"""Servers behind HAProxy, and others put in their place: the stand-in servers, the real proxy."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ftctl.artifacts.model import Artifact
 from ftctl.deployments import client, proxy, store
-from ftctl.deployments.behind import serve
-from ftctl.deployments.model import Deployment
-from ftctl.deployments.replace import replace_servers
+from ftctl.deployments.canary import prompts_of
+from ftctl.deployments.checks import check_deploy
+from ftctl.deployments.kept import kept_of
+from ftctl.deployments.replace import check_replaceable
 from ftctl.deployments.stop import stop
-from ftctl.errors import FtctlError
-from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
+from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.job.model import Deploy
-from ftctl.leases.hold import NOTHING
-from ftctl.process import own_session
+from ftctl.process import alive, own_session
+from tests.certificates import certificate
 from tests.load import asked_all_the_while
-from tests.unit.conftest import STANDIN
+from tests.standin.behind import elsewhere, replaced, served
+from tests.unit.conftest import Starter
+from tests.waiting import until
 
 try:
     proxy.program()
@@ -28,52 +31,99 @@ except FtctlError as error:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
-    yield tmp_path
+    yield
     for entry in store.entries():
         stop(entry, now=True)
 
 
-def facts(model: Path) -> dict[str, object]:
-    return {
-        "engine": EngineFacts("vllm", "cpu", STANDIN, installed=True),
-        "machine": MachineFacts((), None, 2, 2**34, 2**34),
-        "model_facts": ModelFacts(str(model), local=True, max_positions=512, weight_bytes=1),
-        "run": None,
-        "emit": lambda kind, data: None,
-    }
+def members() -> tuple[str, ...]:
+    return store.get("ft").deployment.members
 
 
-def served(model: Path, how: str = "quick", **block: object) -> Deployment:
-    deploy = Deploy(native={"stand-in": how}, proxy=True, **block)  # type: ignore[arg-type]
-    return serve(Artifact("model", model), deploy, name="ft", **facts(model))  # type: ignore[arg-type]
+def answers() -> bool:
+    front = store.get("ft")
+    return client.models(front.deployment.url, store.key_of(front)) == ("ft",)
 
 
-def replaced(model: Path, how: str = "quick", **block: object) -> Deployment:
-    deploy = Deploy(native={"stand-in": how}, proxy=True, **block)  # type: ignore[arg-type]
-    lend = lambda name: NOTHING  # noqa: E731
-    return replace_servers("ft", Artifact("model", model), deploy, lend=lend, **facts(model))  # type: ignore[arg-type]
+def gone(name: str) -> bool:
+    entry = store.find(name)
+    return entry is None or not (store.lives(entry) or own_session(entry.deployment.process))
 
 
-def test_one_address_for_several_servers_and_nothing_left_of_them(home: Path, model: Path) -> None:
-    front = served(model, replicas=2)
+@pytest.mark.usefixtures("home")
+def test_one_address_for_several_servers_and_nothing_left_of_them(model: Path, tmp_path: Path) -> None:
+    front = served(model, replicas=2, tls=certificate(tmp_path / "tls"))
+    assert front.url.startswith("https://")
     assert front.members == ("ft.1", "ft.2")
-    key = store.key_of(store.get("ft"))
-    assert client.models(front.url, key) == ("ft",)
+    assert answers()
     assert client.request(front.url, "/v1/models")[0] == 401
+    assert client.request(front.url, "/health")[0] == 200
     assert store.state(store.get("ft")) == "running"
+    for file in ("haproxy.cfg", "admin.sock", "proxy.pem"):
+        assert (Path(front.folder) / file).stat().st_mode & 0o777 == 0o600
     processes = [entry.deployment.process for entry in store.entries()]
     stop(store.get("ft"))
     assert not any(own_session(process) for process in processes)
     assert [store.state(entry) for entry in store.entries()] == ["stopped"] * 3
 
 
-def test_a_replacement_under_load_loses_no_request(home: Path, model: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_other_servers_take_over_under_load_and_those_that_fail_do_not(model: Path) -> None:
     front = served(model)
-    key = store.key_of(store.get("ft"))
-    with asked_all_the_while(front.url, key, "ft") as load:
-        for number in range(2, 12):
-            assert replaced(model).members == (f"ft.{number}",)
-    assert load.failures == []
-    assert load.done > 100
+    with asked_all_the_while(front.url, store.key_of(store.get("ft")), "ft") as load:
+        for how, why in (("die", "that no table knows"), ("mute", "answered with nothing")):
+            with pytest.raises(FtctlError, match=f"{why}.*ft serves on as before"):
+                replaced(model, how)
+            assert members() == ("ft.1",)
+            assert gone("ft.2")
+        assert replaced(model, replicas=2).members == ("ft.2", "ft.3")
+        assert gone("ft.1")
+    assert (load.failures, load.done > 20) == ([], True)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_command_killed_while_the_new_server_starts_leaves_the_old_one(model: Path) -> None:
+    served(model)
+    command = elsewhere("replace", model, "deaf")
+    until(lambda: (found := store.find("ft.2")) is not None and alive(found.deployment.process))
+    command.kill()
+    command.wait()
+    until(lambda: gone("ft.2"))
+    assert (members(), answers()) == (("ft.1",), True)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_killed_proxy_is_back_and_asks_the_same_servers(model: Path) -> None:
+    front = served(model)
+    before = store.get("ft").deployment.process
+    os.kill(before.pid, signal.SIGKILL)
+    until(lambda: store.get("ft").deployment.process != before and store.state(store.get("ft")) == "running")
+    assert (members(), answers()) == (("ft.1",), True)
+    kept = kept_of(Path(front.folder))
+    assert kept is not None
+    assert kept.restarts == 1
+    assert replaced(model).members == ("ft.2",)
+
+
+def test_what_has_its_address_itself_is_not_replaced(serve: Starter) -> None:
+    serve()
+    with pytest.raises(UsageError, match="has its address itself"):
+        check_replaceable("ft")
+
+
+@pytest.mark.usefixtures("home")
+def test_a_machine_without_haproxy_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="need HAProxy"):
+        proxy.program({"PATH": ""}, places=str(tmp_path))
+
+
+@pytest.mark.usefixtures("home")
+def test_the_canary_is_looked_at_before_anything_starts(tmp_path: Path) -> None:
+    file = tmp_path / "canary.txt"
+    file.write_text("One?\n\n  Two?\n")
+    assert prompts_of(file) == ("One?", "Two?")
+    file.write_text("\n")
+    with pytest.raises(UsageError, match="has 0 prompts"):
+        check_deploy(Deploy(proxy=True, canary=file), "ft", {})
