@@ -30,10 +30,11 @@ TESTS := $(wildcard tests/unit tests/golden)
 ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
 FUZZ ?= 5000
-FAULTS ?= 30
+FAULTS ?= 200
 
-# The quick tests wait for processes more than they compute; the engines run one at a time.
+# The quick tests wait for processes more than they compute; of the engines two run at a time.
 SPREAD := -n 3 --dist worksteal
+ENGINES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fuzz faults lint bench docs clean
@@ -51,13 +52,13 @@ check: lint ## format, lint, types, unit and golden tests (under a minute)
 
 test: lint ## check, and the end-to-end tests with the real engines (installs what is missing)
 	$(BIN)/pytest $(SPREAD) -m "not engine" $(ALL_TESTS)
-	$(BIN)/pytest -m engine $(ALL_TESTS)
+	$(BIN)/pytest $(ENGINES) -m engine $(ALL_TESTS)
 
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)
 
-faults: $(READY) ## kill a run's processes at random moments (some 3 s each); FAULTS=N of them
-	$(BIN)/python -m tests.faults.suite $(FAULTS)
+faults: $(READY) ## strike runs at random moments (minutes); FAULTS=N kills, and SEED=N again the same
+	$(BIN)/python -m tests.faults.suite $(FAULTS) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -72,6 +73,7 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan
 	$(BIN)/python -m bench.runs_many
+	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 
 docs: $(READY) ## write docs/commands.md again from --help

@@ -7,10 +7,12 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `phase` name(convert|train|merge|reference|collect|judge base|serve|judge), state(started|done|failed),
   seconds
 - `attempt` number, after (the state that the one before ended in), phase: the run goes on there; set,
-  where the job was changed; of a training also step and, where it goes on from one, checkpoint. Steps after
-  `step` that stand before this event are superseded (`run/curve.py`)
+  where the job was changed; restart (counted from 1), where the run goes on by itself; of a training also
+  step and, where it goes on from one, checkpoint. Steps after `step` that stand before this event are
+  superseded (`run/curve.py`)
 - `set_aside` path, to, why: a checkpoint that is not whole, or an output without one
-- `restart` again(true|false), reason, wait (seconds), used, allowed: what is done about a failure
+- `restart` again(true|false), reason, wait (seconds), used, allowed: what is done about a failure; phase,
+  code, step: where it happened
 - `data` message: what a conversion wrote of one file, or what became of odd rows in it
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
@@ -18,11 +20,14 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `tracking` tracker, place (a folder or an address), show: the command that shows it, where one does
 - `evaluation` step, metrics
 - `checkpoint` step, path (relative to the run directory)
+- `template` state(same|rewritten|unlike), template (null: made of the model's own chat template),
+  conversations: whether the tokenizer's chat template gives a server the token ids that are trained, another
+  one does that the result will get, or none; state written, path, message: a file of the result was mended
 - `stopping`, and `stopped` with step
 - `warning` message
 - `artifact` kind, path
-- `deployment` name, state, detail, elapsed, url, model; of an embedder or a reranker also parity (measure,
-  figure, count, note)
+- `deployment` name, state, detail, elapsed, url, model; of what was trained also parity (measure, figure,
+  count, note, differs)
 - `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
 - `verdict` queries, passages, base (its figures, or null), tuned, difference, note
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from ftctl.paths import leases_dir
 from ftctl.plan.devices import choose_devices
 from ftctl.plan.dummy import for_dummies
 from ftctl.plan.model import Choice
+from ftctl.plan.serve_kind import served_as
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def look_up(
     job, fetched = _fetched(_placed(job, machine), offline, environ, found)
     model = _model(job, found, asked)
     data = look_at_data(job, asked, watch, quick=anywhere)
-    trainer, server = _engines(job, machine, environ, found, asked)
+    trainer, server = _engines(job, machine, model, environ, found, asked)
     found += _trackers(job, trainer, environ, anywhere=anywhere)
     problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
@@ -88,6 +89,8 @@ def _placed(job: Job, machine: MachineFacts) -> Job:
     if deploy is None or deploy.gpus is not None:
         return job
     devices, _ = choose_devices(job.resources.gpus, machine)
+    if deploy.engine == "lmdeploy" and not devices:
+        return job  # it needs a GPU, whatever the training used
     return replace(job, deploy=replace(deploy, gpus=devices[: deploy.ranks] or 0))
 
 
@@ -143,21 +146,18 @@ def _trackers(
 
 
 def _engines(
-    job: Job, machine: MachineFacts, environ: Mapping[str, str], found: list[Problem], asked: Asked
+    job: Job,
+    machine: MachineFacts,
+    model: ModelFacts,
+    environ: Mapping[str, str],
+    found: list[Problem],
+    asked: Asked,
 ) -> tuple[EngineFacts | None, EngineFacts | None]:
     """The engines' interpreters: the variant follows from whether GPUs are used."""
 
-    def located(
-        name: str,
-        block: str,
-        gpus: int | str | tuple[int, ...] | None,
-        python: Path | None,
-        trackers: tuple[str, ...] = (),
-    ) -> EngineFacts | None:
-        chosen = variant(gpus, machine)
-        look = partial(locate, name, chosen, python=python, environ=environ, trackers=trackers)
+    def located(block: str, look: Callable[[], EngineFacts]) -> EngineFacts | None:
         try:
-            return asked.once(("engine", name, chosen, python, trackers), look)
+            return look()
         except Missing:
             raise
         except FtctlError as error:
@@ -168,23 +168,77 @@ def _engines(
 
     trainer = server = None
     if job.train is not None:
-        train, trackers = job.train, tuple(sorted(job.train.report_to))
-        trainer = located(train.trainer, "train", job.resources.gpus, train.engine_python, trackers)
+        train, gpus = job.train, job.resources.gpus
+        trackers = tuple(sorted(train.report_to))
+        look = partial(_located, train.trainer, gpus, train.engine_python, machine, environ, asked)
+        trainer = located("train", partial(look, trackers=trackers))
     if job.deploy is not None:
-        server = located(serving(job.deploy), "deploy", job.deploy.gpus, job.deploy.engine_python)
+        deploy, task = job.deploy, job.train.task if job.train is not None else None
+        server = located("deploy", lambda: serving(deploy, model, machine, environ, asked, task=task))
     return trainer, server
 
 
-def serving(deploy: Deploy) -> str:
-    """The engine whose environment serves."""
-    return deploy.engine if deploy.engine == "dummy" else "vllm"
+def _located(
+    name: str,
+    gpus: int | str | tuple[int, ...] | None,
+    python: Path | None,
+    machine: MachineFacts,
+    environ: Mapping[str, str],
+    asked: Asked,
+    *,
+    trackers: tuple[str, ...] = (),
+) -> EngineFacts:
+    chosen = variant(gpus, machine)
+    look = partial(locate, name, chosen, python=python, environ=environ, trackers=trackers)
+    return asked.once(("engine", name, chosen, python, trackers), look)
+
+
+def serving(
+    deploy: Deploy,
+    model: ModelFacts,
+    machine: MachineFacts,
+    environ: Mapping[str, str],
+    asked: Asked,
+    *,
+    task: str | None = None,
+) -> EngineFacts:
+    """The engine that serves, chosen where the job leaves it open. `task` is how the model is going to be
+    trained. Raises UsageError for an interpreter that cannot be run, Missing for a GPU that is not there."""
+
+    def look(name: str) -> EngineFacts:
+        return _located(name, deploy.gpus, deploy.engine_python, machine, environ, asked)
+
+    if deploy.engine != "auto":
+        return look(deploy.engine)
+    from ftctl.plan.serve_engine import choose_server  # a job that names its engine does without it
+
+    gpus = variant(deploy.gpus, machine) == "cuda"
+    names = ("vllm", "lmdeploy") if gpus and deploy.engine_python is None else ("vllm",)
+    found = {name: look(name) for name in names}
+    name, why = choose_server(
+        deploy,
+        kind=_kind(model, task),
+        gpus=gpus,
+        installed=frozenset(name for name, engine in found.items() if engine.installed),
+    )
+    return replace(found[name], why=why)
+
+
+def _kind(model: ModelFacts, task: str | None) -> str:
+    """What the model is served as; where that is refused, it is said when it is planned."""
+    if task is not None:
+        return {"embedding": "embed", "reranker": "score"}.get(task, "generate")
+    try:
+        return served_as(model, None).kind
+    except UsageError:
+        return "generate"
 
 
 def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
     """The machine with every GPU that the job names or shares its model over, of no particular kind."""
     wanted = 0
     if job.deploy is not None and job.deploy.gpus is None:
-        wanted = job.deploy.ranks if job.deploy.ranks > 1 else 0
+        wanted = job.deploy.ranks if job.deploy.ranks > 1 or job.deploy.engine == "lmdeploy" else 0
     for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
         if isinstance(asked, int):
             wanted = max(wanted, asked)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,9 @@ class ProcessId:
     boot: str
 
 
+NOBODY = ProcessId(0, 0, "")  # never alive, and of no session
+
+
 @dataclass(frozen=True)
 class Completed:
     """What a finished command left: its exit code (negative: the signal), standard output and error."""
@@ -35,8 +40,45 @@ class Completed:
     err: str
 
 
+@dataclass(frozen=True)
+class End:
+    """How a process ended: its exit code (negative: the signal); None where nobody was there to see it."""
+
+    code: int | None
+
+    def __str__(self) -> str:
+        if self.code is None:
+            return "ended"
+        return f"was killed by signal {-self.code}" if self.code < 0 else f"ended with exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that is waited for: one that this process started, or one that it found."""
+
+    process: ProcessId
+    started: subprocess.Popen[bytes] | None = None
+
+    def end(self) -> End | None:
+        """How it ended; None while it lives."""
+        if self.started is None:
+            return None if alive(self.process) else End(None)
+        code = self.started.poll()
+        return None if code is None else End(code)
+
+
 def boot_id() -> str:
     return BOOT_ID.read_text().strip()
+
+
+def since_boot() -> float:
+    """Seconds since the machine was started, those it slept included: a clock that nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def age(process: ProcessId) -> float:
+    """Seconds since a process of this boot was started (proc(5): in clock ticks since boot)."""
+    return max(0.0, since_boot() - process.started / os.sysconf("SC_CLK_TCK"))
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -109,6 +151,52 @@ def start(
     return child, identify(child.pid) or ProcessId(child.pid, 0, boot_id())
 
 
+# Turns into the command once it is told to. Who closes the pipe instead was killed before it could record
+# the process, and then there is nothing to record. Pid and start time stay the same.
+GATE = """import os, sys
+if not os.read(0, 1):
+    sys.exit(1)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def start_recorded(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    record: Callable[[ProcessId], None],
+    keep: Sequence[int] = (),
+) -> Child:
+    """`start` for a command that does not begin before `record` has returned: none runs that nobody knows.
+
+    Where `record` raises, the command is never begun. A program that is not there is an error in the log.
+    """
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", GATE, *argv],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=tuple(keep),
+        )
+    assert child.stdin is not None
+    process = identify(child.pid) or ProcessId(child.pid, 0, boot_id())
+    try:
+        with suppress(BrokenPipeError), child.stdin:
+            record(process)
+            child.stdin.write(b"1")
+    except BaseException:
+        child.wait()  # it has read the end of the pipe
+        raise
+    return Child(process, child)
+
+
 _detached: list[subprocess.Popen[bytes]] = []
 
 
@@ -122,10 +210,10 @@ def start_detached(
 
 
 def start_guard(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own that reads the end of its standard input when this one is
-    gone, however it went: no other process has the pipe's other end."""
+    gone, however it went: no other process has the pipe's other end. It inherits the open files `keep`."""
     with open(log, "ab") as output:
         return subprocess.Popen(
             list(argv),
@@ -135,6 +223,7 @@ def start_guard(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=tuple(keep),
         )
 
 
@@ -158,6 +247,13 @@ def run(
         check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def signal_process(process: ProcessId, number: int) -> None:
+    """Send a signal to one process, if it still lives."""
+    if alive(process):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def signal_session(leader: ProcessId, number: int) -> None:

@@ -1,250 +1,94 @@
-"""The index of runs and deployments: a small SQLite database that can always be made again.
+"""The index of runs: what the run directories tell, kept where it is found quickly.
 
-The run directories and the deployments' folders are the truth. A database that is corrupt, from
-another version or lost is put aside and begun anew, one that cannot be written is done without; so
-nothing here ever fails a training.
+It can be deleted at any moment and is made again (`ftctl/run/index.py`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
 
-from ftctl import paths
+from ftctl.database import BUSY_TIMEOUT, change, select
 
-VERSION = 2  # a database of an earlier one is brought up to it: tables only ever grow
-BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another
-TABLES = """
-CREATE TABLE IF NOT EXISTS runs(
-  directory TEXT PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, created REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS deployments(
-  name TEXT PRIMARY KEY, folder TEXT NOT NULL, created REAL NOT NULL);
+# directory, name, id, created (seconds since the epoch), seal, state, record. How a run ended: `record` is
+# its whole RunState as JSON, `seal` the time of the exit.json that it was read from. These three are None of
+# a run with no known end.
+Row = tuple[str, str, str, float, int | None, str | None, str | None]
+AGE = itemgetter(3, 2, 0)  # created, id, directory
+
+COLUMNS = "directory, name, id, created, seal, state, record"
+KEEP = f"INSERT OR REPLACE INTO runs({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - made of our own words
+ALL = f"SELECT {COLUMNS} FROM runs"  # noqa: S608 - as above
+OF_JOB = f"{ALL} WHERE name = ?"
+OLDER = "(created, id, directory) < (?, ?, ?) ORDER BY created DESC, id DESC, directory DESC LIMIT ?"
+FITTING = """
+SELECT directory, name = ?1 FROM runs
+WHERE name = ?1 OR substr(id, 1, length(?1)) = ?1 OR substr(id, -length(?1)) = ?1
 """
-# How a run ended: `record` is its whole RunState as JSON, `seal` the time of the exit.json that it was read
-# from. They were added in version 2.
-ENDINGS = (("seal", "INTEGER"), ("state", "TEXT"), ("record", "TEXT"))
-
-RUNS = "SELECT directory, name, id, created FROM runs ORDER BY created, id"
-
-Result = TypeVar("Result")
-Row = tuple[Any, ...]
-AGE = itemgetter(3, 2)  # created, id
-
-
-@dataclass(frozen=True)
-class RunEntry:
-    """One run: where its directory is. `created` is in seconds since the epoch."""
-
-    directory: Path
-    name: str
-    id: str
-    created: float
-
-
-@dataclass(frozen=True)
-class DeploymentEntry:
-    """One deployment: its folder under the state directory. `created` is in seconds since the epoch."""
-
-    name: str
-    folder: Path
-    created: float
-
-
-def database() -> Path:
-    """Where the index is kept."""
-    return paths.state_dir() / "registry.sqlite3"
+GROWTH = 8  # times as many rows in each page as in the one before
 
 
 def add_run(
     directory: Path, name: str, id: str, created: float, *, busy_timeout: float = BUSY_TIMEOUT
 ) -> None:
-    """Remember a run; one that is known is replaced.
+    """Remember a run, with no end; one that is known is replaced. `created` is in seconds since the epoch."""
+    keep([(str(directory.absolute()), name, id, created, None, None, None)], busy_timeout=busy_timeout)
 
-    A database that stays locked for `busy_timeout` seconds is left as it is.
+
+def keep(rows: Iterable[Row], *, busy_timeout: float = BUSY_TIMEOUT) -> bool:
+    """Remember many runs at once, each row whole; whether that was done."""
+    return change((KEEP, rows), busy_timeout=busy_timeout)
+
+
+def forget(directories: Iterable[str]) -> None:
+    """Forget runs; the directories are left alone. Their folders are looked through again next time: a run
+    may come back by ways that leave no mark on them."""
+    gone = [(directory,) for directory in directories]
+    folders = {(directory.rpartition("/")[0],) for (directory,) in gone}
+    change(("DELETE FROM runs WHERE directory = ?", gone), ("DELETE FROM folders WHERE folder = ?", folders))
+
+
+def directories() -> set[str]:
+    """The directory of every known run. Whether it is still there is not looked at, here and below."""
+    return {directory for (directory,) in select("SELECT directory FROM runs")}
+
+
+def seals() -> list[tuple[str, int | None]]:
+    """The directory and the seal of every known run."""
+    return select("SELECT directory, seal FROM runs")
+
+
+def newest_first(name: str | None = None, page: int | None = None) -> Iterator[Row]:
+    """The known runs, of one job or of all (None), the newest first.
+
+    With a `page` that many are read to begin with, and more as they are asked for.
     """
-    add_runs([RunEntry(directory.absolute(), name, id, created)], busy_timeout=busy_timeout)
+    if page is None:
+        rows = select(ALL) if name is None else select(OF_JOB, name)
+        rows.sort(key=AGE, reverse=True)  # SQLite takes thrice the time: they are nearly in order
+        yield from rows
+        return
+    last: tuple[float, str, str] = (float("inf"), "", "")
+    statement = f"{ALL} WHERE {OLDER}" if name is None else f"{OF_JOB} AND {OLDER}"
+    while rows := select(statement, *(() if name is None else (name,)), *last, page):
+        yield from rows
+        last, page = AGE(rows[-1]), page * GROWTH
 
 
-def add_runs(entries: Iterable[RunEntry], *, busy_timeout: float = BUSY_TIMEOUT) -> None:
-    """Remember many runs at once, as `add_run` does one."""
-    rows = [(str(entry.directory), entry.name, entry.id, entry.created) for entry in entries]
-    _write(
-        "INSERT OR REPLACE INTO runs(directory, name, id, created) VALUES (?, ?, ?, ?)", rows, busy_timeout
-    )
+def fitting(text: str) -> list[tuple[str, bool]]:
+    """The known runs of the job called `text`, and those whose id begins or ends so.
 
-
-def forget_run(directory: Path) -> None:
-    """Forget a run; the directory is left alone."""
-    forget_runs([str(directory.absolute())])
-
-
-def forget_runs(directories: Iterable[str]) -> None:
-    """Forget many runs at once, as `forget_run` does one."""
-    _write("DELETE FROM runs WHERE directory = ?", [(directory,) for directory in directories])
-
-
-def index(*, records: bool = True) -> list[Row]:
-    """A row for every known run, oldest first: directory, name, id, created, seal, state, record.
-
-    The last three are None of a run with no known end; the record is None as well without `records`. A seal
-    that differs from the time of the run's exit.json voids its end. Whether a directory is still there is
-    not looked at.
+    Each is its directory, and whether it is of that job.
     """
-    columns = f"directory, name, id, created, seal, state, {'record' if records else 'NULL'}"
-    select = f"SELECT {columns} FROM runs"  # noqa: S608 - made of our own words
-    rows: list[Row] = _with_database(lambda open_: open_.execute(select).fetchall()) or []
-    rows.sort(key=AGE)  # SQLite takes thrice the time: they are nearly in order
-    return rows
+    return [(directory, bool(of_job)) for directory, of_job in select(FITTING, text)]
 
 
-def add_endings(rows: Iterable[tuple[int, str, str, str]]) -> None:
-    """Remember how runs ended: seal, state, record, and the directory of each."""
-    _write("UPDATE runs SET seal = ?, state = ?, record = ? WHERE directory = ?", rows)
+def marks() -> Mapping[str, str]:
+    """The folders all of whose runs are known, and how each was marked then."""
+    return dict(select("SELECT folder, mark FROM folders"))
 
 
-def runs(name: str | None = None) -> list[RunEntry]:
-    """The known runs whose directory is still there, oldest first; `name` keeps those of one job."""
-    rows = _with_database(lambda open_: open_.execute(RUNS).fetchall())
-    entries = [RunEntry(Path(row[0]), row[1], row[2], row[3]) for row in rows or ()]
-    return [entry for entry in entries if entry.directory.is_dir() and name in (None, entry.name)]
-
-
-def add_deployment(name: str, folder: Path, created: float) -> None:
-    """Remember a deployment; one of the same name is replaced."""
-    _write("INSERT OR REPLACE INTO deployments VALUES (?, ?, ?)", [(name, str(folder.absolute()), created)])
-
-
-def forget_deployment(name: str) -> None:
-    """Forget a deployment; its folder is left alone."""
-    _write("DELETE FROM deployments WHERE name = ?", [(name,)])
-
-
-def deployments() -> list[DeploymentEntry]:
-    """The known deployments whose folder is still there, oldest first."""
-    rows = _with_database(
-        lambda open_: open_.execute("SELECT * FROM deployments ORDER BY created, name").fetchall()
-    )
-    entries = [DeploymentEntry(row[0], Path(row[1]), row[2]) for row in rows or ()]
-    return [entry for entry in entries if entry.folder.is_dir()]
-
-
-def rebuild(roots: Iterable[Path]) -> int:
-    """Add every unknown run found under `roots` (as `<root>/<name>/<id>/run.json`); returns how many."""
-    known = {row[0] for row in index(records=False)}
-    folders = [folder for root in roots for folder in folders_under(str(root.absolute()))]
-    found = [entry for folder in folders if folder not in known and (entry := entry_of(Path(folder)))]
-    if found:
-        add_runs(found)
-    return len(found)
-
-
-def folders_under(root: str) -> Iterator[str]:
-    """Every `<root>/<name>/<id>` that may be a run; hidden ones are being made or removed."""
-    for name in _visible(root):
-        for identity in _visible(f"{root}/{name}"):
-            yield f"{root}/{name}/{identity}"
-
-
-def _visible(folder: str) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if not name.startswith(".")]
-    except OSError:
-        return []
-
-
-def entry_of(folder: Path) -> RunEntry | None:
-    """The run in a folder as its run.json says; None where there is none that can be read."""
-    record = folder / "run.json"
-    try:
-        facts = json.loads(record.read_text())
-        fields = facts if isinstance(facts, dict) else {}
-        name, identity = str(fields.get("name", folder.parent.name)), str(fields.get("id", folder.name))
-        return RunEntry(folder, name, identity, float(fields.get("created", record.stat().st_mtime)))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _write(statement: str, rows: Iterable[tuple[Any, ...]], busy_timeout: float = BUSY_TIMEOUT) -> None:
-    """Run a statement once for every row, all or none."""
-    values = list(rows)
-
-    def change(open_: sqlite3.Connection) -> None:
-        with open_:
-            open_.executemany(statement, values)
-
-    _with_database(change, busy_timeout)
-
-
-def _with_database(
-    work: Callable[[sqlite3.Connection], Result], busy_timeout: float = BUSY_TIMEOUT
-) -> Result | None:
-    """What `work` returns; None where the database cannot be used, even when it has been begun anew."""
-    for attempt in range(2):
-        try:
-            with contextlib.closing(_open(busy_timeout)) as connection:
-                return work(connection)
-        except sqlite3.OperationalError:
-            return None  # locked for longer than the timeout, or a state directory that cannot be written
-        except sqlite3.DatabaseError:
-            if attempt == 0:
-                _put_aside()
-        except OSError:
-            return None
-    return None
-
-
-def _open(busy_timeout: float) -> sqlite3.Connection:
-    """An open database with its tables. Raises sqlite3.DatabaseError if the file is not one of ours."""
-    file = database()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(file, timeout=busy_timeout)
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            return connection
-        if version > VERSION:
-            raise sqlite3.DatabaseError(f"version {version}, not {VERSION}")
-        _create(connection, busy_timeout)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(connection: sqlite3.Connection, busy_timeout: float) -> None:
-    # Changing to WAL does not wait for other processes as statements do, so the wait is here.
-    deadline = time.monotonic() + busy_timeout
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in TABLES.split(";"):
-            connection.execute(statement)
-        there = {row[1] for row in connection.execute("PRAGMA table_info(runs)")}
-        for name, kind in ENDINGS:
-            if name not in there:
-                connection.execute(f"ALTER TABLE runs ADD COLUMN {name} {kind}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _put_aside() -> None:
-    """Move an unusable database out of the way (kept for a look), and drop its journal."""
-    file = database()
-    with contextlib.suppress(FileNotFoundError):
-        file.rename(file.with_name(f"{file.name}.unusable-{time.time_ns()}"))
-    for journal in (f"{file.name}-wal", f"{file.name}-shm"):
-        (file.parent / journal).unlink(missing_ok=True)
+def keep_marks(marked: Mapping[str, str]) -> None:
+    """Note folders all of whose runs are known."""
+    change(("INSERT OR REPLACE INTO folders VALUES (?, ?)", marked.items()))

@@ -21,7 +21,7 @@ from ftctl.run.attempts import TRAIN, Attempt, go_on, lost_record, phases_of
 from ftctl.run.attend import become
 from ftctl.run.create import write_steps
 from ftctl.run.curve import first_open
-from ftctl.run.directory import CREATOR, EVENTS, EXIT, RunDir
+from ftctl.run.directory import CREATOR, EVENTS, EXIT, GUARD, RunDir
 from ftctl.run.find import lookup
 from ftctl.run.index import enter
 from ftctl.run.lock import held
@@ -141,7 +141,7 @@ def _take_up(run: RunDir, plan: Plan, overrides: tuple[str, ...], *, wait: bool)
     ended = run.read_json(EXIT) or lost_record(run)
     try:
         run.write_json(CREATOR, identify(os.getpid()))
-        run.remove("node.json")
+        run.remove("node.json", GUARD)
         run.write_json("plan.json", plan)
         write_steps(run, rendered(plan))
         if overrides:

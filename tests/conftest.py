@@ -6,21 +6,20 @@ build: they are the user's (or those of FTCTL_ENGINES), and the first test that 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ftctl.paths import engines_dir
+from tests.shared import made_once, turn
 
 # A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,6 +30,9 @@ DEMO = ROOT / "configs" / "demo"
 DEMO_JOB = DEMO / "ftctl-qa.yaml"
 INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigabyte
 TRAIN_TIMEOUT = 600.0
+
+# Files whose engine tests take longest.
+LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,9 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def engine_turn() -> Iterator[None]:
-    """One session at a time runs engines on this machine: two would starve each other into timeouts."""
-    with open(Path(tempfile.gettempdir()) / f"ftctl-engine-tests-{os.getuid()}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """A turn at running engines on this machine, held to the end of the session; its share is one core."""
+    with turn(), pytest.MonkeyPatch.context() as changed:
+        changed.setenv("OMP_NUM_THREADS", "1")
         yield
 
 
@@ -176,18 +178,19 @@ def engine_python(cli: Cli, name: str) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(llamafactory_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's untrained base model; tests read it and never write into it."""
-    folder = tmp_path_factory.mktemp("tiny") / "model"
-    text = [DEMO / "ftctl-qa.jsonl"]
-    maker = ROOT / "ftctl" / "inside" / "make_tiny_model.py"
-    argv = [llamafactory_python, maker, folder, "--text", *text]
-    made = subprocess.run(list(map(str, argv)), capture_output=True, text=True, timeout=120, check=False)
-    assert made.returncode == 0, made.stderr[-4000:]
-    return folder
+
+    def make(folder: Path) -> None:
+        maker = ROOT / "ftctl" / "inside" / "make_tiny_model.py"
+        argv = [llamafactory_python, maker, folder, "--text", DEMO / "ftctl-qa.jsonl"]
+        made = subprocess.run(list(map(str, argv)), capture_output=True, text=True, timeout=120, check=False)
+        assert made.returncode == 0, made.stderr[-4000:]
+
+    return made_once(tmp_path_factory, "tiny-model", make)
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """The demo's job, trained once. `directory` is the run's, `model` its base; `cli` knows the run."""
+    """The demo's job, trained once. `directory` is the run's, `model` its base; `cli` knows only this run."""
 
     directory: Path
     model: Path
@@ -196,16 +199,24 @@ class TrainedRun:
 
 
 @pytest.fixture(scope="session")
-def trained_run(session_ftctl: Cli, tiny_model: Path) -> TrainedRun:
+def trained_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     """`ftctl train` of the demo's job without its deployment; the run's directory is for reading only."""
-    job = demo_job(tiny_model, session_ftctl.cwd / "demo.yaml")
-    answer = session_ftctl("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0)
-    directories = sorted((session_ftctl.cwd / "runs").glob("*/*/run.json"))
-    assert len(directories) == 1
-    return TrainedRun(directories[0].parent, tiny_model, session_ftctl, answer)
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        cli = _cli(folder)
+        job = demo_job(tiny_model, cli.cwd / "demo.yaml")
+        answer = cli("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0)
+        (folder / "answer.json").write_text(json.dumps(asdict(answer)))
+
+    folder = made_once(tmp_path_factory, "trained-run", make)
+    cli = Cli(folder / "home", folder / "work")
+    (record,) = (cli.cwd / "runs").glob("*/*/run.json")
+    answer = Answer(**json.loads((folder / "answer.json").read_text()))
+    return TrainedRun(record.parent, tiny_model, cli, answer)
 
 
-def demo_job(model: Path, target: Path, **changes: Any) -> Path:
+def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
     """Write the demo's job to `target` for the model there, without its `deploy:` unless it is given.
 
     `changes` replace whole blocks of the job; None takes one away.
@@ -238,8 +249,16 @@ def _absolute(entry: str | dict[str, Any]) -> str | dict[str, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs engines comes last, so that a small mistake is known in seconds, and waits for its turn."""
-    items.sort(key=lambda item: item.get_closest_marker("engine") is not None)
+    """What runs engines comes last, so that a small mistake is known in seconds, and waits for its turn.
+
+    A worker takes a file of them at a time, the longest first, so that none is left over at the end.
+    """
+    items.sort(key=_turn_of)
     for item in items:
         if item.get_closest_marker("engine") and isinstance(item, pytest.Function):
             item.fixturenames.insert(0, "engine_turn")
+
+
+def _turn_of(item: pytest.Item) -> tuple[bool, int]:
+    name = item.path.stem
+    return item.get_closest_marker("engine") is not None, LONG.index(name) if name in LONG else len(LONG)

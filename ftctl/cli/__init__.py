@@ -46,6 +46,10 @@ def _run(arguments: list[str]) -> None:
         from ftctl.supervise.guard import main as guard
 
         sys.exit(guard(arguments[1:]))
+    if arguments[:1] == ["_keep"]:
+        from ftctl.keep.stand_by import main as keep
+
+        sys.exit(keep(arguments[1:]))
     if arguments[:1] in (["_attend"], ["_watch"]):
         from ftctl.run.attend import main as attend
 

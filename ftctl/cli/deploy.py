@@ -10,7 +10,7 @@ import typer
 from ftctl.cli.options import Json, NoInstall, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ftctl.deployments.target import Target
     from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
@@ -23,7 +23,11 @@ def register(app: typer.Typer) -> None:
 def deploy(
     target: Annotated[
         str,
-        typer.Argument(metavar="RUN|MODEL_DIR|JOB", help="A run, a model or adapter folder, or a job file."),
+        typer.Argument(
+            metavar="RUN|MODEL_DIR|JOB",
+            help="A run, a model or adapter folder, or a job file; with --attach, --detach-adapter and "
+            "--print a deployment.",
+        ),
     ],
     name: Annotated[
         str | None, typer.Option("--name", help="The deployment's name, and the model's.")
@@ -32,9 +36,27 @@ def deploy(
     engine_python: Annotated[
         Path | None, typer.Option("--engine-python", metavar="PYTHON", help="An interpreter with vLLM.")
     ] = None,
+    restart: Annotated[
+        str | None,
+        typer.Option("--restart", metavar="never|on-failure|always", help="Default: on-failure."),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
+    ] = None,
+    attached: Annotated[
+        list[str] | None,
+        typer.Option("--attach", metavar="NAME=RUN", help="Give a running server an adapter; repeatable."),
+    ] = None,
+    detached: Annotated[
+        list[str] | None,
+        typer.Option("--detach-adapter", metavar="NAME", help="Take an adapter from a running server."),
+    ] = None,
+    shown: Annotated[
+        str | None,
+        typer.Option(
+            "--print", metavar="FORM", help="Show how to ask it: curl, python, openai or open-webui."
+        ),
     ] = None,
     no_install: NoInstall = False,
     wait: Wait = False,
@@ -42,9 +64,15 @@ def deploy(
 ) -> None:
     """Serve a trained model: an OpenAI-compatible server on this machine, with a key.
 
-    Returns when the server answers; it goes on running until ftctl stop. An embedder answers on
-    /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has a
-    reference, the server's answers are compared with it and a server that differs is stopped.
+    Returns when the server answers; it goes on running until ftctl stop. A keeper watches it and starts it
+    again when it ends or hangs; with --restart always it also comes back after a reboot. An embedder
+    answers on /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has
+    a reference, the server's answers are compared with it and a server that differs is stopped.
+
+    With --print nothing is started: TARGET is a deployment, and what is printed asks it.
+
+    With --attach and --detach-adapter nothing is started either: TARGET is a deployment with room for
+    adapters (deploy.adapters), and each adapter becomes a model of its own in the running server's API.
 
     [bold]Examples[/bold]
 
@@ -54,7 +82,13 @@ def deploy(
 
     ftctl deploy ./my-model --name mine --set max_length=2048
 
+    ftctl deploy support-bot --restart always
+
     ftctl deploy job.yaml --json
+
+    ftctl deploy support-bot --print curl
+
+    ftctl deploy support-bot --attach french=runs/french/20260101-120000-abcd
     """
     import os
     from dataclasses import replace
@@ -66,9 +100,16 @@ def deploy(
     from ftctl.job.model import Deploy
     from ftctl.view.output import emit
 
+    if shown is not None:
+        _print(target, shown, as_json=as_json)
+        return
+    if attached or detached:
+        _change(target, attached or (), detached or (), as_json=as_json)
+        return
     if port is not None:
         chosen_port(Deploy(port=port))
-    found = target_of(target, tuple(overrides or ()))
+    asked = (*(overrides or ()), *([f"restart={restart}"] if restart else ()))
+    found = target_of(target, asked)
     block = replace(
         found.deploy,
         name=name or found.name,
@@ -93,6 +134,35 @@ def deploy(
     emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
 
 
+def _change(name: str, attached: Sequence[str], detached: Sequence[str], *, as_json: bool) -> None:
+    """Take adapters from a running deployment and give it others, in this order."""
+    from ftctl.deployments import store
+    from ftctl.deployments.attach import attach, detach, pair
+    from ftctl.view.output import emit
+
+    pairs = [pair(text) for text in attached]
+    entry = store.get(name)
+    for adapter in detached:
+        entry = detach(entry, adapter)
+    for adapter, text in pairs:
+        entry = attach(entry, adapter, text)
+    adapters = dict(entry.deployment.adapters or {})
+    told = f"{name}: its adapters are {', '.join(adapters) or 'none'}"
+    emit("deploy", {"name": name, "adapters": adapters}, as_json=as_json, text=told)
+
+
+def _print(name: str, form: str, *, as_json: bool) -> None:
+    """Print how the deployment of that name is asked; nothing is started."""
+    from ftctl.deployments import store
+    from ftctl.deployments.snippets import snippet
+    from ftctl.view.output import emit
+
+    entry = store.get(name)
+    store.key_of(entry)
+    text = snippet(form, entry.deployment, str(entry.folder / store.KEY))
+    emit("deploy", {"name": name, "form": form, "snippet": text}, as_json=as_json, text=text)
+
+
 def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     """What start() needs besides the way to report: the engine made sure of, its GPUs taken, all looked up.
 
@@ -102,23 +172,20 @@ def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
     from dataclasses import replace
 
     from ftctl.engines.install import ensure
-    from ftctl.engines.locate import locate
+    from ftctl.facts.asked import Asked
     from ftctl.facts.machine import machine_facts
     from ftctl.facts.model import ModelFacts
     from ftctl.facts.model_dir import model_facts
     from ftctl.leases.of_job import lease_to_serve
-    from ftctl.looked_up import serving, variant
-    from ftctl.servers import server
+    from ftctl.looked_up import serving
     from ftctl.view.output import say
 
     deploy, artifact = found.deploy, found.artifact
-    server(deploy.engine if deploy.engine != "auto" else "vllm")
     machine = machine_facts(Path.cwd(), os.environ)
-    chosen = variant(deploy.gpus, machine)
-    engine = locate(serving(deploy), chosen, python=deploy.engine_python, environ=os.environ)
     weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     known = weights.is_absolute()
     model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
+    engine = serving(deploy, model, machine, os.environ, Asked())
     _check_rules(found, machine, model, engine)
     if not engine.installed:
         engine = ensure(engine.name, engine.variant, install=install, report=say)
@@ -152,7 +219,7 @@ def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine
     from ftctl.view.warnings import show_warnings
 
     trust, facts = found.trust_remote_code, Facts(machine, model)
-    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine.variant, trust=trust)
+    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine, trust=trust)
     job = replace(found.job, deploy=found.deploy)
     packages = packages_of(engine.python) if engine.installed else None
     report = check_serving(job, plan, facts, packages=packages)

@@ -51,14 +51,12 @@ def _find(name: str) -> tuple[Path, Callable[[], bool]]:
     """The log that `name` means, and whether more may still come."""
     from ftctl.deployments import store
     from ftctl.errors import UsageError
-    from ftctl.process import alive
     from ftctl.run.find import lookup
     from ftctl.run.state import LIVE, standing
 
     entry = store.find(name) if store.NAME.fullmatch(name) else None
     if entry is not None:
-        process = entry.deployment.process
-        return entry.folder / store.LOG, lambda: alive(process)
+        return entry.folder / store.LOG, lambda: store.lives(store.get(name))
     run = lookup(name)
     if run is None:
         raise UsageError(

@@ -21,8 +21,9 @@ def stop(
 ) -> None:
     """Stop deployments, or ask runs to save a checkpoint and end.
 
-    No process of a deployment is left when this returns. Its log can be read until another of that name
-    is started.
+    A deployment answers what it is being asked, for half a minute at most; --now does not wait for that. No
+    process of it is left when this returns, its keeper included, and it is not started again after a reboot.
+    Its log can be read until another of that name is started.
 
     [bold]Examples[/bold]
 
@@ -58,7 +59,7 @@ def _stop(name: str, *, now: bool) -> str:
     entry = store.find(name) if store.NAME.fullmatch(name) else None
     if entry is not None and (state := store.state(entry)) != "stopped":
         stop_deployment(entry, now=now)
-        return "stopped" if state in store.LIVE else "it was dead; what was left has been ended"
+        return "stopped" if state in store.LIVE else f"it was {state}; what was left has been ended"
     run = lookup(name)
     if run is not None:
         stop_run(run, now=now)

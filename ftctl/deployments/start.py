@@ -1,12 +1,9 @@
-"""Start a deployment: check first, start the server in a session of its own, and wait until it is ready."""
+"""Start a deployment: check first, hand the server to a keeper of its own, and wait until it is ready."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,28 +11,40 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl import process, registry
+from ftctl.artifacts.chat_template import usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
+from ftctl.deployments.adapters import look_at
+from ftctl.deployments.attach import bring_back
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
+from ftctl.deployments.kept import is_kept, kept_of
+from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
 from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.overlay import overlay_links
 from ftctl.deployments.parity import check_parity
-from ftctl.deployments.ready import wait_ready
+from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
-from ftctl.errors import Interrupted, Missing
-from ftctl.events import Event
+from ftctl.deployments.tls import check_tls
+from ftctl.errors import FtctlError, Interrupted, UsageError
+from ftctl.events import parse
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.keep.stand_by import OUTPUT, start_keeper
 from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
-from ftctl.rendered import Rendered, environment
+from ftctl.process import NOBODY, ProcessId, alive, boot_id, identify, stop_session
+from ftctl.rendered import Rendered
+from ftctl.run.directory import Tail
 from ftctl.servers import server
+from ftctl.servers.lmdeploy import OVERLAY
+from ftctl.servers.vllm_lora import taken_rank
 
 Emit = Callable[[str, Mapping[str, object]], None]
+POLL = 0.05  # seconds
 
 
 def start(
@@ -50,64 +59,78 @@ def start(
     emit: Emit,
     trust_remote_code: bool = False,
     lease: Lease = NOTHING,
+    pace: Pace = PACE,
 ) -> Deployment:
-    """Serve `artifact` under `name` and return once it answers. The server holds the lease of its
-    GPUs too, whether or not this process goes on holding it.
+    """Serve `artifact` under `name` and return once it answers. A keeper, in a session of its own, has it
+    from then on; it and the server hold the lease of the GPUs, whether or not this process goes on to.
 
     `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays.
     """
     check_server(artifact, engine.name)
-    plan = planned(artifact, deploy, name, model_facts, machine, engine.variant, trust=trust_remote_code)
+    plan = planned(artifact, deploy, name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact)
     key = chosen_key(deploy.api_key, os.environ)
-    files: Mapping[str, str] = {}
+    secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
+    files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
     if plan.head == "yes":
-        files, yes = score_files(artifact.path, plan)
+        scoring, yes = score_files(artifact.path, plan)
+        files |= scoring
         plan = replace(plan, yes=yes)
-    with _claimed(name):
+    with store.claimed(name):
         check_name(name)
         port = chosen_port(deploy)
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
-        rendered = replace(rendered, files={**rendered.files, **files})
-        url = f"http://{_reachable(deploy.host)}:{port}"
-        made_by = None if run is None else str(run)
-        child, entry = _launch(
-            rendered,
-            _fresh_folder(name),
-            key,
-            lambda folder, leader: Deployment(
-                name,
-                plan.engine,
-                plan.name,
-                url,
-                leader,
-                time.time(),
-                str(folder),
-                str(artifact.path),
-                made_by,
-                **_use(plan),
-            ),
-            lease,
+        rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
+        here = reachable(deploy.host)
+        url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
+        made_by, folder = None if run is None else str(run), _fresh_folder(name)
+        deployment = Deployment(
+            name,
+            plan.engine,
+            plan.name,
+            url,
+            NOBODY,
+            time.time(),
+            str(folder),
+            str(artifact.path),
+            made_by,
+            base=str(artifact.base if plan.adapter == "attach" else artifact.path),
+            adapters=plan.adapters,
+            lora_rank=taken_rank(plan, artifact),
+            listens=None if secured is None else here.strip("[]"),
+            **_use(plan),
         )
-    registry.add_deployment(name, entry.folder, entry.deployment.created)
-    with _ended_unless_ready(entry, child):
-        wait_ready(
-            child, entry, engine_server, key=key, timeout=deploy.ready_timeout, report=_reporter(entry, emit)
+        me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
+        launch = Launch(
+            rendered.argv,
+            rendered.env,
+            me,
+            remembered(os.environ),
+            tuple(gpu for gpu in machine.gpus if gpu.index in lease.gpus),
+            deploy.ready_timeout,
+            deploy.restart,
+            deploy.max_restarts,
+            pace,
         )
-        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
+        _lay_out(folder, rendered, key, launch)
+        entry = Entry(deployment, creator=me)
+        store.write(entry)
+        keeper = start_keeper(name, lease.files)
+    with _ended_unless_ready(entry):
+        entry = _answering(entry, keeper, emit)
+        bring_back(entry)
+        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
             _tell_parity(entry, parity, emit)
         entry = store.change(entry, ready=time.time())
-    # Whoever called may live on: a server that ends before it must not stay a zombie.
-    threading.Thread(target=child.wait, daemon=True).start()
-    _note(entry, {"name": name, "state": "ready", "url": url, "model": plan.name})
+    store.note(entry, {"state": "ready", "url": url, "model": plan.name})
     return entry.deployment
 
 
@@ -117,7 +140,7 @@ def planned(
     name: str,
     facts: ModelFacts,
     machine: MachineFacts,
-    variant: str,
+    engine: EngineFacts,
     *,
     trust: bool,
 ) -> ServePlan:
@@ -126,17 +149,21 @@ def planned(
     Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
     """
     attach = artifact.kind == "adapter"
+    base = str(artifact.base if attach else artifact.path)
+    adapters, rank = (None, None) if deploy.adapters is None else look_at(deploy.adapters, base)
     plan, _ = plan_serve(
         deploy,
         name=name,
         model=facts,
         machine=machine,
         adapter="attach" if attach else "none",
-        variant=variant,
+        engine=engine,
         trust_remote_code=trust,
         chat_template=_adapter_template(artifact) if attach else None,
+        adapters=adapters,
+        lora_rank=rank,
     )
-    return plan
+    return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
 
 
 def _use(plan: ServePlan) -> dict[str, Any]:
@@ -154,36 +181,67 @@ def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
         "name": entry.name,
         "state": "starting",
         "detail": store.parity_line(parity),
-        "elapsed": round(time.time() - entry.deployment.created, 1),
+        "elapsed": round(store.uptime(entry), 1),
         "parity": asdict(parity),
     }
-    _note(entry, told)
+    store.note(entry, told)
     emit("deployment", told)
 
 
-def _reporter(entry: Entry, emit: Emit) -> Callable[[str, float], None]:
-    def report(detail: str, elapsed: float) -> None:
-        told = {"name": entry.name, "state": "starting", "detail": detail, "elapsed": round(elapsed, 1)}
-        _note(entry, told)
-        emit("deployment", told)
+def _answering(entry: Entry, keeper: ProcessId, emit: Emit) -> Entry:
+    """The entry once its server answers; what its keeper tells meanwhile is passed on.
 
-    return report
+    Raises FtctlError with the keeper's diagnosis where the server fails, Interrupted where it was stopped.
+    """
+    tail = Tail(entry.folder / store.EVENTS)
+    while True:
+        over = not is_kept(entry.folder) and not alive(keeper)
+        now, kept = store.get(entry.name), kept_of(entry.folder)
+        for event in filter(None, map(parse, tail.lines())):
+            if event.data.get("state") == "starting":
+                emit("deployment", event.data)
+        if now.why:
+            raise FtctlError(now.why, now.remedy)
+        if now.ended is not None:
+            raise Interrupted(f"{entry.name} was stopped while it was starting")
+        if over:
+            raise FtctlError(f"the keeper of {entry.name} ended", f"see {entry.folder / OUTPUT}")
+        if kept is not None and kept.state == "answering":
+            return now
+        time.sleep(POLL)
 
 
 @contextmanager
-def _ended_unless_ready(entry: Entry, child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _ended_unless_ready(entry: Entry) -> Iterator[None]:
     """Whatever ends the waiting before the server is ready ends the server."""
     try:
         yield
     except KeyboardInterrupt:
         stop(entry, now=True)
-        child.wait()
         raise Interrupted(f"{entry.name} was still starting and has been stopped") from None
-    except BaseException as error:
+    except Interrupted:
         stop(entry, now=True)
-        child.wait()
-        _note(entry, {"name": entry.name, "state": "failed", "detail": str(error)})
         raise
+    except FtctlError as error:
+        stop(entry, now=True, why=error.message, remedy=error.remedy)
+        store.note(entry, {"state": "failed", "detail": str(error)})
+        raise
+    except BaseException:
+        stop(entry, now=True)
+        raise
+
+
+def _overlay(plan: ServePlan, artifact: Artifact) -> dict[str, Path]:
+    """The links by which LMDeploy gets a chat template that is not the model's own."""
+    if plan.engine != "lmdeploy" or plan.chat_template is None:
+        return {}
+    model = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
+    if not model.is_dir():
+        raise UsageError(
+            f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
+            "fetch the model and name its folder, or set deploy.engine: vllm",
+        )
+    return overlay_links(model, Path(plan.chat_template), OVERLAY)
 
 
 def _adapter_template(artifact: Artifact) -> str | None:
@@ -192,21 +250,11 @@ def _adapter_template(artifact: Artifact) -> str | None:
     return str(own) if own.is_file() else None
 
 
-@contextmanager
-def _claimed(name: str) -> Iterator[None]:
-    """Hold a name while its deployment is begun, so that of two at once one sees the other."""
-    folder = store.folder_of(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _fresh_folder(name: str) -> Path:
     """An empty folder for the deployment; what a dead one of that name left is ended and replaced."""
     before = store.find(name)
     if before is not None:
-        process.stop_session(before.deployment.process, grace=0.0)
+        stop_session(before.deployment.process, grace=0.0)
     folder = store.folder_of(name)
     if folder.exists():
         shutil.rmtree(folder)
@@ -214,44 +262,13 @@ def _fresh_folder(name: str) -> Path:
     return folder
 
 
-def _launch(
-    rendered: Rendered,
-    folder: Path,
-    key: str,
-    describe: Callable[[Path, process.ProcessId], Deployment],
-    lease: Lease,
-) -> tuple[subprocess.Popen[bytes], Entry]:
-    """Start the server and record it; a server that cannot be recorded is ended."""
+def _lay_out(folder: Path, rendered: Rendered, key: str, launch: Launch) -> None:
+    """Write what the server is started from: its key, its files and the launch record."""
     store.write_key(folder, key)
     for path, content in rendered.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(content)
-    # The key reaches the server by its environment alone: a command line is read by anyone with ps.
-    keys = {"FTCTL_DEPLOYMENT_KEY": key, "VLLM_API_KEY": key}
-    env = environment(os.environ, {**rendered.env, **keys})
-    try:
-        child, leader = process.start(
-            rendered.argv, cwd=folder, env=env, log=folder / store.LOG, keep=lease.files
-        )
-    except OSError as error:
-        raise Missing(
-            f"{rendered.argv[0]} cannot be started: {error.strerror}", "see ftctl engines doctor"
-        ) from error
-    entry = Entry(describe(folder, leader))
-    try:
-        store.write(entry)
-    except BaseException:
-        process.stop_session(leader, grace=0.0)
-        raise
-    return child, entry
-
-
-def _reachable(host: str) -> str:
-    """The address to ask a server at that listens on `host`."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{local}]" if ":" in local and not local.startswith("[") else local
-
-
-def _note(entry: Entry, data: Mapping[str, Any]) -> None:
-    with open(entry.folder / store.EVENTS, "a") as events:
-        events.write(Event("deployment", time.time(), data).line() + "\n")
+    for path, goal in rendered.links.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).symlink_to(goal)
+    write_launch(folder, launch)

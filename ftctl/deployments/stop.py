@@ -1,21 +1,72 @@
-"""Stop a deployment: the whole session, also where its leader is already gone."""
+"""Stop a deployment: its server's whole session, also where its leader is already gone, and its keeper."""
 
 from __future__ import annotations
 
+import signal
 import time
 
-from ftctl.deployments.store import Entry, change, forget_key
-from ftctl.process import stop_session
+from ftctl.deployments.kept import is_kept, kept_of
+from ftctl.deployments.metrics import count
+from ftctl.deployments.store import Entry, change, find, forget_key
+from ftctl.process import NOBODY, ProcessId, alive, signal_process, stop_session
 
 GRACE = 10.0  # seconds; vLLM takes 1.5 to 3.3 when idle
+DRAIN = 30.0  # seconds for the requests that are being answered
+POLL = 0.02  # seconds
 
 
-def stop(entry: Entry, *, now: bool = False, grace: float = GRACE) -> None:
+def stop(
+    entry: Entry,
+    *,
+    now: bool = False,
+    grace: float = GRACE,
+    drain: float = DRAIN,
+    why: str = "",
+    remedy: str = "",
+) -> None:
     """End every process of the deployment; none is left when this returns. The log stays readable.
 
-    It is asked first and has `grace` seconds to end itself; with `now` it is killed at once.
+    Requests in hand get `drain` seconds, then the server `grace` to end itself; with `now` it is killed at
+    once. `why` makes it a failure, with its `remedy`.
     """
-    # Recorded first: who still waits for this server to be ready sees that its end was meant.
-    ended = change(entry, ended=time.time())
-    stop_session(entry.deployment.process, grace=0.0 if now else grace)
+    if not now:
+        drained(entry, drain)
+    # Recorded first: nobody starts it again, and who waits for it to be ready sees that its end was meant.
+    ended = change(entry, ended=time.time(), why=why, remedy=remedy)
+    stop_session(ended.deployment.process, grace=0.0 if now else grace)
+    _dismiss(ended)
+    last = find(entry.name) or ended  # the keeper may have started one in between
+    stop_session(last.deployment.process, grace=0.0)
     forget_key(ended)
+
+
+def drained(entry: Entry, seconds: float = DRAIN) -> None:
+    """Wait until the server has answered what it is being asked, for so long at most."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and alive(entry.deployment.process) and _in_hand(entry):
+        time.sleep(POLL)
+
+
+def _dismiss(entry: Entry) -> None:
+    """End whoever keeps it; a keeper that is deaf is killed."""
+    deadline, asked = time.monotonic() + GRACE, NOBODY
+    while (keeper := _keeper(entry)) is not None:
+        if time.monotonic() >= deadline:
+            signal_process(keeper, signal.SIGKILL)
+        elif keeper != asked:
+            signal_process(keeper, signal.SIGTERM)
+            asked = keeper
+        time.sleep(POLL)
+
+
+def _keeper(entry: Entry) -> ProcessId | None:
+    """Who keeps it, until that process has ended; NOBODY where one has yet to say its name."""
+    kept = kept_of(entry.folder)
+    keeper = NOBODY if kept is None else kept.keeper
+    return keeper if alive(keeper) or is_kept(entry.folder) else None
+
+
+def _in_hand(entry: Entry) -> bool:
+    """Whether the server is answering requests; one that does not say so is not."""
+    load = count(entry)
+    return load is not None and load.running + load.waiting > 0

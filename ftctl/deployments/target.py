@@ -17,7 +17,7 @@ from ftctl.job.model import Deploy, Job, Model, Resources
 from ftctl.plan.dummy import served_by_dummy
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
-from ftctl.run.find import known_runs, lookup
+from ftctl.run.find import lookup, runs_of
 from ftctl.run.records import plan_of
 
 ARTIFACT, MODEL, ADAPTER = "artifact.json", "config.json", "adapter_config.json"
@@ -103,16 +103,13 @@ def _from_job(job: Job) -> Target:
     deploy = job.deploy or Deploy()
     if job.train is None:
         return _untrained(job, deploy)
-    done = sorted(
-        (run for run in known_runs() if run.parent.name == job.name and (run / ARTIFACT).is_file()),
-        key=lambda run: run.name,
-    )
-    artifact = _artifact_of(done[-1], deploy) if done else None
+    done = next((run for run in runs_of(job.name) if (run / ARTIFACT).is_file()), None)
+    artifact = None if done is None else _artifact_of(done, deploy)
     if artifact is None:
         raise UsageError(
             f"no run of {job.name} has a verified result yet", f"ftctl train {job.file} makes one"
         )
-    return Target(artifact, deploy, deploy.name or job.name, job, done[-1], job.model.trust_remote_code)
+    return Target(artifact, deploy, deploy.name or job.name, job, done, job.model.trust_remote_code)
 
 
 def _untrained(job: Job, deploy: Deploy) -> Target:

@@ -122,6 +122,7 @@ class EngineFacts:
     python: Path
     installed: bool
     version: str | None = None
+    why: str = ""  # why it was chosen, where the job leaves it open
     trackers: tuple[str, ...] = ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ftctl.importing import serving
 from ftctl.importing.draft import Draft, names
 from ftctl.importing.flags import value_of
 from ftctl.importing.llamafactory_data import data
@@ -132,12 +133,8 @@ def _start(draft: Draft, document: Mapping[str, Any], around: Around) -> dict[st
 def _adapters(draft: Draft, rest: dict[str, Any], around: Around) -> None:
     if "adapter_name_or_path" not in rest:
         return
-    paths = [folder(path, around) for path in names(rest.pop("adapter_name_or_path"))]
-    draft.set("deploy.adapters", paths, "adapter_name_or_path")
-    draft.check(
-        "deploy.adapters: in this version serve the adapter by `ftctl deploy FOLDER`, "
-        "or merge it and write the merged folder as model"
-    )
+    paths = names(rest.pop("adapter_name_or_path"))
+    serving.adapters(draft, paths, around, "adapter_name_or_path")
     for argument in ("finetuning_type", "vllm_max_lora_rank"):
         if argument in rest:
             draft.drop(argument, rest.pop(argument), "the adapter's own config says it")

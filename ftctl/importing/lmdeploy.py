@@ -32,7 +32,7 @@ FIELDS = {
     "trust_remote_code": "model.trust_remote_code", "revision": "model.revision",
 }  # fmt: skip
 _NOT_HERE = {
-    "ssl": "TLS is not available in this version; put a proxy in front",
+    "ssl": "set deploy.tls to the files that SSL_CERTFILE and SSL_KEYFILE named",
     "proxy_url": "ftctl's own servers stand for themselves",
 }
 
@@ -57,8 +57,7 @@ def convert(source: Source, around: Around, schema: Mapping[str, Any]) -> Draft:
     serving.served_name(draft, rest.pop("model_name", None), "model_name")
     serving.key(draft, rest, "api_keys", command, "LMDEPLOY_API_KEY")
     if "adapters" in rest:
-        draft.set("deploy.adapters", rest.pop("adapters"), "adapters")
-        draft.check("deploy.adapters: in this version one adapter is served, by `ftctl deploy FOLDER`")
+        serving.adapters(draft, rest.pop("adapters"), around, "adapters")
     if "deploy" in draft.job and draft.get("deploy.gpu_memory_share") is not None:
         draft.check(
             "deploy.gpu_memory_share: LMDeploy means what is free after the weights, vLLM the whole GPU"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ftctl.errors import JobError
 from ftctl.importing.draft import SECRET, Draft
-from ftctl.importing.flags import Arguments
-from ftctl.importing.places import folder
+from ftctl.importing.flags import Arguments, value_of
+from ftctl.importing.places import folder, seen
 from ftctl.importing.shell_words import Command
 from ftctl.importing.source import Around, Source
 from ftctl.importing.write import Reference
@@ -60,6 +61,32 @@ def served_name(draft: Draft, given: Any, argument: str) -> None:
         draft.drop(argument, several[0], why)
     if len(several) > 1:
         draft.drop(argument, several[1:], "a deployment has one name")
+
+
+def adapters(draft: Draft, given: Any, around: Around, argument: str) -> None:
+    """LoRA adapters as name=path, a path, or vLLM's JSON with name and path; a path is named by its end."""
+    named: dict[str, str] = {}
+    for one in given if isinstance(given, list) else [given]:
+        value = value_of(one) if isinstance(one, str) and one.startswith("{") else one
+        if isinstance(value, Mapping):
+            named[str(value.get("name"))] = str(value.get("path"))
+        else:
+            name, equals, path = str(value).partition("=")
+            named[name if equals else _last(name)] = path if equals else name
+    draft.set("deploy.adapters", {name: folder(path, around) for name, path in named.items()}, argument)
+    draft.check("deploy.adapters: an adapter must have been trained on the model that is served")
+
+
+def tls(draft: Draft, arguments: dict[str, Any], around: Around, *names: str) -> None:
+    """The certificate, its key and its authority, by the engine's names of the three."""
+    for key, argument in zip(("certificate", "key", "ca"), names, strict=True):
+        if argument in arguments:
+            draft.set(f"deploy.tls.{key}", seen(str(arguments.pop(argument)), around), argument)
+
+
+def _last(path: str) -> str:
+    """A path's last part as a name."""
+    return re.sub(r"[^A-Za-z0-9._-]+|^[^A-Za-z0-9]+", "-", path.rstrip("/").rpartition("/")[2]).strip("-")
 
 
 def key(draft: Draft, arguments: dict[str, Any], argument: str, command: Command, variable: str) -> None:

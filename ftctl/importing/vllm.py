@@ -55,9 +55,6 @@ _NOT_HERE = {
     "grpc": "ftctl serves HTTP",
     "config": "write the keys of that file under deploy.native",
     "middleware": "ftctl puts its own guard in front of the server",
-    "ssl_keyfile": "TLS is not available in this version; put a proxy in front",
-    "ssl_certfile": "TLS is not available in this version; put a proxy in front",
-    "ssl_ca_certs": "TLS is not available in this version; put a proxy in front",
     "data_parallel_multi_port_external_lb": "its extra ports would not ask for the key",
     "enable_lora": "ftctl sets it where an adapter is attached",
     "max_lora_rank": "ftctl sets it from the adapter's own rank",
@@ -83,7 +80,9 @@ def convert(source: Source, around: Around, schema: Mapping[str, Any]) -> Draft:
     serving.fields(draft, rest, FIELDS)
     serving.served_name(draft, rest.pop("served_model_name", None), "served_model_name")
     serving.key(draft, rest, "api_key", command, "VLLM_API_KEY")
-    _adapters(draft, rest)
+    if "lora_modules" in rest:
+        serving.adapters(draft, rest.pop("lora_modules"), around, "lora_modules")
+    serving.tls(draft, rest, around, "ssl_certfile", "ssl_keyfile", "ssl_ca_certs")
     if draft.get("deploy.tool_parser") and rest.pop("enable_auto_tool_choice", None):
         draft.origins[("deploy", "tool_parser")] = "tool_call_parser, enable_auto_tool_choice"
     serving.rest(draft, rest, _NOT_HERE)
@@ -119,11 +118,3 @@ def _values(rest: dict[str, Any]) -> None:
             rest[name] = int(float(human[1]) * (1024 if human[2].isupper() else 1000) ** power)
     for name in [name for name in rest if rest[name] is None]:
         del rest[name]
-
-
-def _adapters(draft: Draft, rest: dict[str, Any]) -> None:
-    modules = rest.pop("lora_modules", None)
-    if modules is None:
-        return
-    draft.set("deploy.adapters", modules if isinstance(modules, list) else [modules], "lora_modules")
-    draft.check("deploy.adapters: in this version one adapter is served, by `ftctl deploy FOLDER`")

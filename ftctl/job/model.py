@@ -191,13 +191,16 @@ class Resources:
 @dataclass(frozen=True)
 class Deploy:
     """How to serve the result. `port` None takes a free one; `gpu_memory_share` is of the whole GPU, 0 to 1;
-    `kv_cache_memory` is in bytes (a job writes 64MiB or 2GiB)."""
+    `kv_cache_memory` is in bytes (a job writes 64MiB or 2GiB). `adapters` maps names in the API to runs or
+    folders, with None the server takes none; `speculative` has method, tokens and perhaps model; `tls` the
+    files certificate, key and perhaps ca."""
 
     engine: str = "auto"
     name: str | None = None  # None: the job's name
     host: str = "127.0.0.1"
     port: int | None = None
     adapter: str = "merge"  # merge | attach
+    adapters: Mapping[str, str] | None = None
     max_length: int | None = None
     dtype: str = "auto"
     gpus: int | str | tuple[int, ...] | None = None
@@ -213,8 +216,13 @@ class Deploy:
     tool_parser: str | None = None
     reasoning_parser: str | None = None
     api_key: str | None = None  # a reference, ${env:NAME}; None: one is made
+    speculative: Mapping[str, Any] | None = None
+    tls: Mapping[str, Path] | None = None
     log_requests: bool = False
+    parity: str = "fail"  # fail | warn: what becomes of a server that does not answer as trained
     ready_timeout: float = 600.0  # seconds
+    restart: str = "on-failure"  # never | on-failure | always
+    max_restarts: int = 5  # within ten minutes
     engine_python: Path | None = None
     native: Mapping[str, Any] = field(default_factory=dict)
 

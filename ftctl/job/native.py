@@ -30,10 +30,12 @@ OWNED: Mapping[str, Mapping[str, str]] = {
     },
     "deploy": {
         "model": "model", "host": "deploy.host", "port": "deploy.port", "api_key": "deploy.api_key",
-        "served_model_name": "deploy.name", "uds": "", "middleware": "", "enable_lora": "deploy.adapter",
-        "lora_modules": "deploy.adapter", "max_lora_rank": "deploy.adapter", "config": "", "headless": "",
+        "served_model_name": "deploy.name", "uds": "", "middleware": "", "enable_lora": "deploy.adapters",
+        "lora_modules": "deploy.adapters", "max_lora_rank": "deploy.adapters", "config": "", "headless": "",
         "model_path": "model", "model_name": "deploy.name", "server_name": "deploy.host",
-        "server_port": "deploy.port", "api_keys": "deploy.api_key", "adapters": "deploy.adapter",
+        "server_port": "deploy.port", "api_keys": "deploy.api_key", "adapters": "deploy.adapters",
+        "ssl": "deploy.tls", "ssl_keyfile": "deploy.tls", "ssl_certfile": "deploy.tls", "proxy_url": "",
+        "allow_terminate_by_client": "",
     },
 }  # fmt: skip
 
@@ -111,7 +113,9 @@ SAME: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "session_len": ("deploy.max_length",), "tp": ("deploy.tensor_parallel",),
         "dp": ("deploy.data_parallel",), "cache_max_entry_count": ("deploy.gpu_memory_share",),
         "max_batch_size": ("deploy.max_concurrency",), "quant_policy": ("deploy.kv_cache_dtype",),
-        "model_format": ("deploy.quantization",),
+        "model_format": ("deploy.quantization",), "speculative_config": ("deploy.speculative",),
+        "speculative_algorithm": ("deploy.speculative",), "speculative_draft_model": ("deploy.speculative",),
+        "speculative_num_draft_tokens": ("deploy.speculative",), "log_level": ("deploy.log_requests",),
     },
 }  # fmt: skip
 

@@ -131,7 +131,21 @@ def deploy_of(value: Mapping[str, Any], folder: Folder) -> Deploy:
         fields["kv_cache_memory"] = size_of(fields["kv_cache_memory"])
     if "ready_timeout" in fields:
         fields["ready_timeout"] = float(fields["ready_timeout"])
+    if "tls" in fields:
+        fields["tls"] = {name: folder.path(file) for name, file in _set(fields["tls"]).items()}
+    if "adapters" in fields:
+        fields["adapters"] = {name: _place(text, folder) for name, text in fields["adapters"].items()}
+    if "speculative" in fields:
+        drafts = _set(fields["speculative"])
+        fields["speculative"] = drafts | {
+            key: _place(drafts[key], folder) for key in drafts.keys() & {"model"}
+        }
     return Deploy(**_interpreter(fields, folder))
+
+
+def _place(written: str, folder: Folder) -> str:
+    """A folder's absolute path; what is none stays as it is written."""
+    return str(folder.path(written)) if is_local(written, folder) else written
 
 
 def size_of(value: int | str) -> int:

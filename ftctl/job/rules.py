@@ -147,6 +147,47 @@ def _adapter(job: View) -> Broken:
         yield ("deploy", "adapter"), (said, "remove it, or write method: lora")
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def _adapters(job: View) -> Broken:
+    named = job.get("deploy.adapters")
+    if not isinstance(named, Mapping):
+        return
+    served = job.get("deploy.name") or job.get("name")
+    for name in named:
+        path, other = ("deploy", "adapters", name), "give the adapter another name"
+        if not NAME.fullmatch(str(name)):
+            wanted = (
+                "at most 64 letters, digits, dots, hyphens and underscores that begin with a letter or digit"
+            )
+            yield path, (f"{name} cannot be a model's name in the API", f"wanted: {wanted}")
+        elif served and name in (served, f"{served}-base"):
+            yield path, (f"{name} is the name of the model that is served", other)
+    trains = job.has("train") and not job.wrong("train", "method") and not job.wrong("deploy", "adapter")
+    if trains and job.get("deploy.adapter") != "attach":
+        said = "adapters belong to a base model, and this job serves what it trains"
+        yield (
+            ("deploy", "adapters"),
+            (said, "set deploy.adapter: attach, or serve them by a job without train"),
+        )
+
+
+_BY_MODEL = ("draft_model", "eagle", "eagle3", "medusa", "mlp_speculator", "dflash")
+
+
+def _speculative(job: View) -> Broken:
+    method, model = job.get("deploy.speculative.method"), job.get("deploy.speculative.model")
+    if method in ("ngram", "suffix") and model is not None:
+        said = f"has no use: {method} drafts from what was said before"
+        yield ("deploy", "speculative", "model"), (said, "remove it, or write another method")
+    elif method in _BY_MODEL and model is None and not job.wrong("deploy", "speculative", "model"):
+        yield (
+            ("deploy", "speculative", "model"),
+            (f"is missing: {method} drafts by a model", "name its folder"),
+        )
+
+
 LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}|localhost|::1")
 
 
@@ -190,6 +231,9 @@ RULES: tuple[Rule, ...] = (
     *RETRIEVAL_RULES,
     Rule("dummy", "A dummy's artifact and nothing else is served by a dummy.", _dummy),
     Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
+    Rule("adapters", "`deploy.adapters` have names of their own, and belong to a model that is not merged.",
+         _adapters),
+    Rule("speculative", "A draft by a model names it, and a draft without one does not.", _speculative),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
     Rule("silence", "`silence` names rules that there are.", _silence),
     Rule("native", "`native` leaves alone what ftctl sets, repeats no key, and holds no secret.", _native),

@@ -82,9 +82,16 @@ def step(schema: Schema | None, part: str | int, value: Any) -> Schema | None:
     # A short form has no keys of its own: what is asked for is a key of the long one.
     forms = (chosen,) if chosen is not None else schema.get("anyOf", (schema,))
     below = (
-        one.get("items") if isinstance(part, int) else one.get("properties", {}).get(part) for one in forms
+        one.get("items") if isinstance(part, int) else one.get("properties", {}).get(part, _any(one))
+        for one in forms
     )
     return next((found for found in below if found is not None), None)
+
+
+def _any(schema: Schema) -> Schema | None:
+    """What every key takes of a mapping whose keys are the user's own names."""
+    others = schema.get("additionalProperties")
+    return others if isinstance(others, dict) else None
 
 
 def at(schema: Schema, document: Any, path: Sequence[str | int]) -> Schema | None:

@@ -61,17 +61,27 @@ def key_of(artifact: Artifact, serve: ServePlan, native: Mapping[str, Any], engi
     return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def measured_before(runs: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
-    """The newest run under `runs` that measured what `key` stands for itself, and what it recorded."""
+def measured_before(runs: Path, key: str, own: Path | None = None) -> tuple[Path, dict[str, Any]] | None:
+    """The run whose figures of a base model are those that `key` stands for, and what it recorded.
+
+    That is the run `own` where it has them, else the newest one under `runs` that measured them itself.
+    """
+    if own is not None and (record := _base_figures(own / EVALUATION, key)) is not None:
+        return own, record
     for file in sorted(runs.glob(f"*/*/{EVALUATION}"), key=lambda path: path.parent.name, reverse=True):
-        try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-            base = record.get("base") or {}
-        except (OSError, ValueError, AttributeError):
-            continue
-        if base.get("key") == key and base.get("reused_from") is None:
+        record = _base_figures(file, key)
+        if record is not None and record["base"].get("reused_from") is None:
             return file.parent, record
     return None
+
+
+def _base_figures(file: Path, key: str) -> dict[str, Any] | None:
+    """What a run recorded of its measurements, where that holds the figures of `key`."""
+    try:
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return record if (record.get("base") or {}).get("key") == key else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def check_head(base: ServePlan, kind: str) -> None:

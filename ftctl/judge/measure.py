@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl import registry
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.model import Deployment
@@ -66,7 +65,8 @@ class Case:
 def measure_base(case: Case, tuned: Artifact) -> Evaluation:
     """Serve the base model for a while as `tuned` will be served, measure it, and stop it, whatever happens.
 
-    Figures of an earlier run are taken where they follow from the very same. What was measured is recorded.
+    Figures of an earlier attempt or run are taken where they follow from the very same. What was measured is
+    recorded.
     Raises FtctlError where the base model cannot be served.
     """
     with _scratch(case.run) as scratch:
@@ -75,7 +75,7 @@ def measure_base(case: Case, tuned: Artifact) -> Evaluation:
         serve, wanted = _planned(case, artifact), _planned(case, tuned)
         check_head(serve, wanted.kind)
         key = key_of(artifact, serve, case.deploy.native, _engine(case.server), case.test.digest)
-        before = measured_before(case.run.path.parent.parent, key)
+        before = measured_before(case.run.path.parent.parent, key, case.run.path)
         if before is not None:
             return _reused(case, *before)
         began = time.monotonic()
@@ -127,7 +127,7 @@ def _planned(case: Case, artifact: Artifact) -> ServePlan:
         case.deploy.name or case.plan.job.name,
         model_facts(artifact.path),
         case.plan.facts.machine,
-        case.server.variant,
+        case.server,
         trust=case.plan.job.model.trust_remote_code,
     )
 
@@ -168,7 +168,6 @@ def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
         entry = store.find(name)
         if entry is not None and entry.ended is None:
             stop(entry)
-    registry.forget_deployment(name)
     shutil.rmtree(deployment.folder, ignore_errors=True)
 
 
@@ -190,7 +189,9 @@ def _engine(engine: EngineFacts) -> str:
 
 
 def _reused(case: Case, run: Path, record: Mapping[str, Any]) -> Evaluation:
-    base = replace(from_record(Measured, record["base"]), reused_from=run.name)
+    base = from_record(Measured, record["base"])
+    if run != case.run.path:
+        base = replace(base, reused_from=run.name)
     by_query = (RunDir(run).read_json(BY_QUERY) or {}).get("base")
     evaluation = replace(case.empty, library=str(record.get("library", "")), base=base)
     return _record(case, evaluation, {} if by_query is None else {"base": by_query})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ftctl.errors import Problem
 from ftctl.facts.model import Facts
@@ -87,6 +89,7 @@ class ServePlan:
     threads: int | None = None  # on the CPU; None: every core
     trust_remote_code: bool = False
     chat_template: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # what a chat template gets unasked
     kind: str = "generate"
     pooling: str | None = None  # cls | mean | last_token
     normalize: bool | None = None
@@ -96,6 +99,13 @@ class ServePlan:
     query_suffix: str | None = None
     passage_prompt: str | None = None
     architecture: str | None = None  # of the model that is served; None: not known
+    adapters: Mapping[str, str] | None = None  # further ones, folders by name; None: it takes none
+    lora_rank: int | None = None  # the largest of theirs
+
+    @property
+    def takes_adapters(self) -> bool:
+        """Whether the server attaches LoRA adapters to its model."""
+        return self.adapter == "attach" or self.adapters is not None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ftctl.errors import Missing, UsageError
-from ftctl.facts.model import MachineFacts, ModelFacts
+from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.kv_cache import kv_need
 from ftctl.plan.model import Choice, RetrievalPlan, ServePlan
 from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
+from ftctl.plan.serve_gaps import gaps
 from ftctl.plan.serve_kind import ENDPOINTS, Served, served_as
 
 MIB = 2**20
@@ -24,16 +27,19 @@ def plan_serve(
     model: ModelFacts,
     machine: MachineFacts,
     adapter: str = "none",
-    variant: str | None = None,
+    engine: EngineFacts | None = None,
     trust_remote_code: bool = False,
     chat_template: str | None = None,
+    adapters: Mapping[str, str] | None = None,
+    lora_rank: int | None = None,
     trained: RetrievalPlan | None = None,
 ) -> tuple[ServePlan, tuple[Choice, ...]]:
     """How `model` is served under `name`, and every choice.
 
-    `adapter` is none, merge or attach; `variant` is the engine environment's (cpu, cuda, user; None: not
-    known yet). `trained` is how the model is going to be trained as an embedder or a reranker. Raises
-    UsageError for values that contradict each other, Missing for a GPU that is not there.
+    `adapter` is none, merge or attach; `engine` is the server's environment (None: not known yet). `adapters`
+    are the folders of further ones by name, `lora_rank` the largest of their ranks. `trained` is how the
+    model is going to be trained as an embedder or a reranker. Raises UsageError for values that contradict
+    each other, Missing for a GPU that is not there.
     """
     served = served_as(model, trained)
     if served.kind != "generate" and adapter == "attach":
@@ -41,7 +47,10 @@ def plan_serve(
             "an embedder's or a reranker's adapter is served merged into its base",
             "set deploy.adapter: merge",
         )
-    gpus = devices(deploy, machine, variant)
+    server = _engine(deploy, engine)
+    for key, message, remedy in gaps(server.value, deploy, kind=served.kind, adapter=adapter):
+        raise UsageError(f"deploy.{key}: {message}", remedy)
+    gpus = devices(deploy, machine, server.value, None if engine is None else engine.variant)
     on_cpu = not gpus.value
     tensor = tensor_parallel(deploy, len(gpus.value))
     length = _max_length(deploy, model, on_cpu, served.kind)
@@ -49,7 +58,7 @@ def plan_serve(
     need = kv_need(model.kv_token_values, dtype.value, length.value)
     cache = _cpu_cache(deploy, model, machine, need) if on_cpu else _gpu_cache(deploy)
     decided = {
-        "engine": _engine(deploy),
+        "engine": server,
         **_kind(served),
         "name": Decided(name, "set in the job" if deploy.name == name else "the job's or the model's name"),
         "gpus": gpus,
@@ -57,15 +66,16 @@ def plan_serve(
         "dtype": dtype,
         "max_length": length,
         "kv_cache_memory": cache,
-        "gpu_memory_share": _gpu_share(deploy, on_cpu, cache.value),
+        "gpu_memory_share": _gpu_share(deploy, on_cpu, cache.value, server.value),
         "threads": _threads(model, machine, on_cpu),
         "eager": Decided(
             on_cpu, "compiling costs the CPU more than it gains" if on_cpu else "the engine compiles"
         ),
         "adapter": Decided(adapter, _adapter_reason(adapter)),
+        **_adapters(adapters),
     }
     plan = ServePlan(
-        engine=decided["engine"].value,
+        engine=server.value,
         name=name,
         adapter=adapter,
         devices=gpus.value,
@@ -88,6 +98,8 @@ def plan_serve(
         query_suffix=served.query_suffix,
         passage_prompt=served.passage_prompt,
         architecture=model.architecture,
+        adapters=adapters,
+        lora_rank=lora_rank,
     )
     choices = tuple(Choice(f"deploy.{key}", _text(item.value), item.reason) for key, item in decided.items())
     return plan, choices
@@ -124,10 +136,19 @@ def _added(served: Served) -> dict[str, Decided]:
     return {key: Decided(repr(text), f"{place}; {by}") for key, (text, place) in places.items() if text}
 
 
-def _engine(deploy: Deploy) -> Decided:
-    if deploy.engine == "auto":
-        return Decided("vllm", "the one server of this version, on the CPU and on GPUs")
-    return Decided(deploy.engine, "set in the job")
+def _engine(deploy: Deploy, engine: EngineFacts | None) -> Decided:
+    if deploy.engine != "auto":
+        return Decided(deploy.engine, "set in the job")
+    if engine is None:
+        return Decided("vllm", "it serves on the CPU and on GPUs")
+    return Decided(engine.name, engine.why or "its environment is the one that was found")
+
+
+def _adapters(adapters: Mapping[str, str] | None) -> dict[str, Decided]:
+    if adapters is None:
+        return {}
+    named = tuple(adapters) or "none yet"
+    return {"adapters": Decided(named, "each a model in the API; more may be attached while the server runs")}
 
 
 def _adapter_reason(adapter: str) -> str:
@@ -198,13 +219,15 @@ def _cpu_cache(deploy: Deploy, model: ModelFacts, machine: MachineFacts, need: i
     return Decided(size, f"room for {size // need} requests of full length")
 
 
-def _gpu_share(deploy: Deploy, on_cpu: bool, cache: int | None) -> Decided:
+def _gpu_share(deploy: Deploy, on_cpu: bool, cache: int | None, engine: str) -> Decided:
     if deploy.gpu_memory_share is not None and not on_cpu:
         return Decided(deploy.gpu_memory_share, "set in the job")
     if on_cpu:
         return Decided(None, "no GPU")
     if cache is not None:
         return Decided(None, "the KV cache has its own size")
+    if engine == "lmdeploy":
+        return Decided(None, "LMDeploy's own: 0.8 of what the weights leave free, for the KV cache")
     return Decided(GPU_SHARE, "of the whole GPU; leaves a tenth to others")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ftctl.errors import Missing, UsageError
+from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.devices import choose_devices
@@ -19,14 +19,17 @@ class Decided:
     reason: str
 
 
-def devices(deploy: Deploy, machine: MachineFacts, variant: str | None) -> Decided:
-    """The GPUs to serve on; none means the CPU. Raises Missing for one that is not there."""
+def devices(deploy: Deploy, machine: MachineFacts, engine: str, variant: str | None) -> Decided:
+    """The GPUs to serve on; none means the CPU. Raises Missing for one that is not there, UsageError where
+    the block contradicts itself."""
     ranks = deploy.ranks
-    if deploy.gpus is None and variant == "cpu" and ranks == 1:
+    if deploy.gpus is None and variant == "cpu" and ranks == 1 and engine != "lmdeploy":
         return Decided((), "the engine's environment is the one for the CPU")
     chosen, reason = choose_devices(deploy.gpus, machine)
     if deploy.gpus is None and chosen:
         chosen, reason = chosen[:ranks], "the first that are visible, one per rank"
+    if engine == "lmdeploy" and not chosen:
+        raise _needs_gpu(deploy, machine)
     if chosen and variant == "cpu":
         raise Missing(
             "deploy.gpus asks for a GPU and the vllm environment is the one for the CPU",
@@ -38,6 +41,18 @@ def devices(deploy: Deploy, machine: MachineFacts, variant: str | None) -> Decid
             "lower deploy.tensor_parallel, pipeline_parallel or data_parallel, or raise deploy.gpus",
         )
     return Decided(chosen, reason)
+
+
+def _needs_gpu(deploy: Deploy, machine: MachineFacts) -> FtctlError:
+    if deploy.gpus == 0:
+        return UsageError(
+            "deploy.gpus is 0, and LMDeploy serves on GPUs alone", "remove it, or set deploy.engine: vllm"
+        )
+    found = "sees none" if machine.gpus else "has none"
+    return Missing(
+        f"LMDeploy needs an NVIDIA GPU and this machine {found}",
+        "set deploy.engine: vllm, which serves on the CPU too, or run it where a GPU is",
+    )
 
 
 def tensor_parallel(deploy: Deploy, count: int) -> Decided:

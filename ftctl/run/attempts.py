@@ -17,7 +17,7 @@ from ftctl.run.records import steps_of
 from ftctl.trainers.table import trainer_of
 
 TRAIN = "train"
-FROM_ENGINE = ("begin", "tracking", "step", "evaluation", "checkpoint", "stopped", "warning")
+FROM_ENGINE = ("begin", "tracking", "step", "evaluation", "checkpoint", "stopped", "warning", "template")
 LOST = "the run's supervisor died"
 
 
@@ -34,8 +34,9 @@ class Attempt:
 
 def lost_record(run: RunDir) -> Mapping[str, Any]:
     """The exit record of an attempt whose supervisor died before it could write one."""
-    last = max((event.time for event in run.events()), default=0.0)
-    return {"state": "LOST", "exit_code": 1, "message": LOST, "remedy": "", "ended": last}
+    last = run.newest()
+    ended = last.time if last is not None else 0.0
+    return {"state": "LOST", "exit_code": 1, "message": LOST, "remedy": "", "ended": ended}
 
 
 def phases_of(run: RunDir, plan: Plan) -> tuple[str, ...]:
@@ -53,9 +54,11 @@ def go_on(
     *,
     longer: bool = False,
     changes: tuple[str, ...] = (),
+    restart: int = 0,
 ) -> Attempt:
     """Make the run ready to go on; `ended` is how the attempt before it ended, `longer` asks a training
-    that is done to go on, `changes` are the job's overrides since.
+    that is done to go on, `changes` are the job's overrides since, `restart` counts those that the run has
+    made by itself (0: somebody took it up).
 
     Whoever calls this holds the run's lock. Raises FtctlError where its checkpoints cannot be gone on from.
     """
@@ -78,7 +81,7 @@ def go_on(
         run.drop([str(path) for name, path in trainer_of(plan).results(plan).items() if name == "merged"])
     run.remove(STOP)
     run.reserve()
-    _tell(run, attempt, str(ended.get("state", "")), changes)
+    _tell(run, attempt, str(ended.get("state", "")), changes, restart)
     return attempt
 
 
@@ -141,7 +144,7 @@ def _render(run: RunDir, plan: Plan, attempt: Attempt) -> None:
         run.write(name, content)
 
 
-def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...]) -> None:
+def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...], restart: int) -> None:
     told: dict[str, Any] = {"number": attempt.number, "after": after, "phase": attempt.phase}
     if attempt.phase in (TRAIN, "convert"):
         told["step"] = attempt.step
@@ -149,4 +152,6 @@ def _tell(run: RunDir, attempt: Attempt, after: str, changes: tuple[str, ...]) -
         told["checkpoint"] = attempt.checkpoint
     if changes:
         told["set"] = list(changes)
+    if restart:
+        told["restart"] = restart
     run.emit("attempt", told)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ftctl.errors import UsageError
 from ftctl.process import alive, own_session, signal_session, stop_session
 from ftctl.run.directory import RunDir
-from ftctl.run.state import LIVE, engine, state_of, supervisor
+from ftctl.run.state import LIVE, engine, guard, state_of, supervisor
 
 GRACE = 15.0  # seconds that a node has to end its engine and record it
 
@@ -48,3 +48,8 @@ def _end(run: RunDir) -> None:
     process = engine(run)
     if process is not None:
         stop_session(process, grace=0.0)
+    again = guard(run)
+    if again is not None:  # it records the end where the node could not
+        while alive(again) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stop_session(again, grace=0.0)

@@ -21,6 +21,7 @@ STOP = "stop"
 EXIT = "exit.json"
 ASIDE = "set-aside"
 CREATOR = "creator.json"
+GUARD = "guard.json"
 RESERVE = ".reserve"
 BLOCK = 64 * 1024  # bytes of a log that are held at once
 RESERVED = 64 * 1024  # bytes, given back when the disk is full so that the end can still be recorded
@@ -61,7 +62,9 @@ class RunDir:
     def read_json(self, name: str) -> Any:
         """The value of a JSON file; None where it is missing or was never finished."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            # A path for each of 100,000 files would take longer than to read them.
+            with open(f"{self.path}/{name}", "rb", buffering=0) as file:
+                return json.loads(file.read())
         except (FileNotFoundError, ValueError):
             return None
 
@@ -84,12 +87,16 @@ class RunDir:
             return
 
     def newest(self, *kinds: str, having: str | None = None) -> Event | None:
-        """The last event of these kinds (and with the field `having`), looked for from the end: what came
-        before it is not read."""
+        """The last event of these kinds (where none is named, of any), and with the field `having`; looked
+        for from the end: what came before it is not read."""
         words = [json.dumps(kind) for kind in kinds]
         for line in _backwards(self.path / EVENTS):
-            event = parse(line) if any(word in line for word in words) else None
-            if event is not None and event.kind in kinds and (having is None or having in event.data):
+            event = parse(line) if not words or any(word in line for word in words) else None
+            if (
+                event is not None
+                and (not kinds or event.kind in kinds)
+                and (having is None or having in event.data)
+            ):
                 return event
         return None
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from ftctl.errors import UsageError
 from ftctl.run.directory import CREATOR
-from ftctl.run.index import rows_of_all
+from ftctl.run.index import matching
 from ftctl.run.roots import runs_root
 
-__all__ = ["find", "is_left", "is_run", "known_runs", "lookup", "one", "runs_root"]
+__all__ = ["find", "is_left", "is_run", "lookup", "one", "runs_of", "runs_root"]
 
 
 def is_run(path: Path) -> bool:
@@ -22,9 +22,9 @@ def is_left(path: Path) -> bool:
     return is_run(path) or (path / CREATOR).is_file()
 
 
-def known_runs() -> Iterator[Path]:
-    """Every run under the runs folder and in the registry, each once."""
-    return (path for row in rows_of_all(records=False) if is_run(path := Path(row[0])))
+def runs_of(job: str) -> list[Path]:
+    """Every run of the job called `job`, the newest first."""
+    return [run for run in _newest(matching(job)[0]) if is_run(run)]
 
 
 def lookup(text: str, *, half: bool = False) -> Path | None:
@@ -36,10 +36,9 @@ def lookup(text: str, *, half: bool = False) -> Path | None:
     path = Path(text)
     if there(path):
         return path.absolute()
-    rows = rows_of_all(records=False)
-    named = sorted((Path(row[0]) for row in rows if row[1] == text), key=lambda run: run.name, reverse=True)
-    newest = next((run for run in named if there(run)), None)
-    return newest or _by_id(text, [Path(row[0]) for row in rows if _fits(row[2], text)], there)
+    named, fitting = matching(text)
+    newest = next((run for run in _newest(named) if there(run)), None)
+    return newest or _by_id(text, fitting, there)
 
 
 def find(text: str, *, half: bool = False) -> Path:
@@ -55,15 +54,15 @@ def one(text: str) -> Path:
     path = Path(text)
     if is_left(path):
         return path.absolute()
-    rows = rows_of_all(records=False)
-    run = _by_id(text, [Path(row[0]) for row in rows if _fits(row[2], text)], is_left)
-    if run is None and any(row[1] == text for row in rows):
+    named, fitting = matching(text)
+    run = _by_id(text, fitting, is_left)
+    if run is None and named:
         raise UsageError(f"{text} is the name of a job, not one run", f"its runs: ftctl runs --name {text}")
     return _found(text, run)
 
 
-def _fits(identity: str, text: str) -> bool:
-    return bool(text) and (identity.startswith(text) or identity.endswith(text))
+def _newest(runs: list[Path]) -> list[Path]:
+    return sorted(runs, key=lambda run: run.name, reverse=True)
 
 
 def _by_id(text: str, candidates: list[Path], there: Callable[[Path], bool]) -> Path | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ftctl import registry
 from ftctl.deployments import store
 from ftctl.errors import FtctlError, UsageError
-from ftctl.process import alive, own_session
+from ftctl.process import own_session
 from ftctl.run.directory import RunDir
 from ftctl.run.lock import held
 from ftctl.run.state import LIVE, engine, state_of
@@ -34,7 +34,7 @@ def removals(runs: Iterable[Path]) -> list[Removal]:
 
     Raises UsageError where one of them is running, or a deployment serves from it.
     """
-    serving = [entry for entry in store.entries() if alive(entry.deployment.process)]
+    serving = [entry for entry in store.entries() if store.lives(entry)]
     return [_removal(run.resolve(), serving) for run in runs]
 
 
@@ -58,7 +58,7 @@ def remove(removal: Removal) -> None:
             run.parent.rmdir()
     except OSError as error:
         raise FtctlError(f"cannot remove {error.filename or run}: {error.strerror}") from error
-    registry.forget_run(run)
+    registry.forget([str(run)])
 
 
 def _removal(run: Path, serving: Sequence[store.Entry]) -> Removal:

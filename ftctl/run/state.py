@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ftctl.errors import UsageError
-from ftctl.process import ProcessId, alive, find_command
+from ftctl.process import ProcessId, alive, boot_id, find_command, since_boot
 from ftctl.record import from_record
-from ftctl.run.directory import CREATOR, EXIT, STOP, RunDir
+from ftctl.run.directory import CREATOR, EXIT, GUARD, STOP, RunDir
 
 LIVE = ("PENDING", "RUNNING", "STOPPING")
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED", "LOST")
@@ -30,12 +30,18 @@ class RunState(NamedTuple):
     loss: float | None = None
     exit_code: int | None = None
     message: str | None = None
+    took: float | None = None  # seconds from its making to its end or to now; None: not known
     evaluation: dict[str, Any] | None = None  # figures of the run's model and of its base, where measured
 
 
 def supervisor(run: RunDir) -> ProcessId | None:
     """The node that supervises the run, as it recorded itself; None before it did."""
     return _process(run, "node.json")
+
+
+def guard(run: RunDir) -> ProcessId | None:
+    """Who starts the run's supervisor again when it is killed; None where nobody does."""
+    return _process(run, GUARD)
 
 
 def engine(run: RunDir) -> ProcessId | None:
@@ -46,17 +52,18 @@ def engine(run: RunDir) -> ProcessId | None:
 def state_of(path: Path) -> RunState:
     """The state of the run in `path`."""
     run = RunDir(path)
-    identity, ended = _object(run, "run.json"), ending(run)
+    identity, (state, ended) = _object(run, "run.json"), _standing(run)
     created = identity.get("created")
     return RunState(
         id=path.name,
         name=str(identity.get("name", path.parent.name)),
-        state=ended["state"] if ended else _unfinished(run),
+        state=state,
         directory=str(path),
         created=float(created) if isinstance(created, int | float) else _made(path),
         ended=ended.get("ended"),
         exit_code=ended.get("exit_code"),
-        message=ended.get("message"),
+        message=ended.get("message", coming(run) if state == "PENDING" else None),
+        took=ended.get("took") if ended else lasted(run),
         evaluation=_measured(run),
         **_figures(ended.get("progress") or progress(run)),
     )
@@ -64,9 +71,30 @@ def state_of(path: Path) -> RunState:
 
 def standing(path: Path) -> str:
     """The state alone, one of STATES, without looking at how far the run is."""
-    run = RunDir(path)
+    return _standing(RunDir(path))[0]
+
+
+def _standing(run: RunDir) -> tuple[str, dict[str, Any]]:
+    """The state, and what the run recorded of its end."""
     ended = ending(run)
-    return str(ended["state"]) if ended else _unfinished(run)
+    state = "" if ended else _unfinished(run)
+    if state == "LOST":
+        ended = ending(run)  # it may have ended between the two looks
+    return (str(ended["state"]) if ended else state), ended
+
+
+def coming(run: RunDir) -> str | None:
+    """What a run without a supervisor waits for; None where it has not had one yet."""
+    if supervisor(run) is None:
+        return None
+    last = run.newest("restart", "attempt", "run")
+    told = last.data if last is not None and last.kind == "restart" else None
+    if told is None:
+        return "its supervisor was killed, and its engine is being ended"
+    wait, used, allowed = (told.get(name, 0) for name in ("wait", "used", "allowed"))
+    return (
+        f"its supervisor was killed; it is started again after {wait:g} s (restart {used + 1} of {allowed})"
+    )
 
 
 def checked(states: Iterable[str], known: Collection[str] = STATES) -> tuple[str, ...]:
@@ -96,6 +124,14 @@ def progress(run: RunDir) -> dict[str, Any]:
     return {} if last is None else _figures(last.data)
 
 
+def lasted(run: RunDir) -> float | None:
+    """Seconds since the run was made, whatever the time of day was set to; None after a reboot."""
+    made = _object(run, "run.json").get("clock")
+    if not isinstance(made, dict) or made.get("boot") != boot_id():
+        return None
+    return round(since_boot() - float(made["seconds"]), 3)
+
+
 def _figures(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: data.get(key) for key in ("step", "total_steps", "loss")}
 
@@ -117,7 +153,12 @@ def _unfinished(run: RunDir) -> str:
         if find_command("node", str(run.path)) is None:
             return "LOST"
     elif not alive(node):
-        return "LOST"
+        again = guard(run)
+        if again is not None and alive(again):
+            return "STOPPING" if (run.path / STOP).exists() else "PENDING"
+        if supervisor(run) == node:
+            return "LOST"
+        return _unfinished(run)  # another was started meanwhile
     return "STOPPING" if (run.path / STOP).exists() else "RUNNING"
 
 

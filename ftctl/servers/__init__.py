@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,28 +38,20 @@ class Server(Protocol):
         The key is not in it: the shell adds it to the environment when it starts the command.
         """
 
+    def arguments(self, plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
+        """What the server is told, by its own names with underscores, without its place."""
 
-SERVERS: Mapping[str, Server] = {"vllm": vllm, "dummy": dummy}
-LATER = frozenset({"lmdeploy"})
-ARGUMENTS: Mapping[str, Callable[[ServePlan, Deploy], Mapping[str, Any]]] = {
-    "vllm": vllm.arguments,
-    "lmdeploy": lmdeploy.arguments,
-    "dummy": dummy.arguments,
-}
+
+SERVERS: Mapping[str, Server] = {"vllm": vllm, "lmdeploy": lmdeploy, "dummy": dummy}
 
 
 def server(name: str) -> Server:
-    """The server of that name. Raises UsageError for one that this version does not have."""
+    """The server of that name. Raises UsageError where there is none."""
     if name in SERVERS:
         return SERVERS[name]
-    if name in LATER:
-        raise UsageError(f"{name}: not available in this version", "set deploy.engine to vllm")
     raise UsageError(f"no server is called {name}", f"deploy.engine takes {', '.join(sorted(SERVERS))}")
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
-    """What the plan's server is to be told, by its own names with underscores: what its rules look at.
-
-    Servers that cannot be started yet are known here too. Raises UsageError for what the server lacks.
-    """
-    return ARGUMENTS[plan.engine](plan, deploy)
+    """What the plan's server is to be told, by its own names with underscores: what its rules look at."""
+    return server(plan.engine).arguments(plan, deploy)

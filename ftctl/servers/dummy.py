@@ -23,7 +23,7 @@ TITLE = "ftctl's dummy"
 FAULTS: tuple[Fault, ...] = (
     Fault(r"\[ftctl dummy\] told to fail: (.*)", "{1}", "take fail_to_start out of deploy.native"),
     Fault(r"\[ftctl dummy\] refused: (.*)", "{1}", "serve what train.engine: dummy has written"),
-    Fault(r"\[ftctl dummy\] (cannot listen on .*)", "{1}", "set another deploy.port"),
+    Fault(r"\[ftctl dummy\] (cannot listen on .*)", "{1}", "set another deploy.port", may_pass=True),
 )
 PHASES: tuple[tuple[str, str], ...] = (("[ftctl dummy] server:", "loading nothing"),)
 PROGRAM = Path(__file__).resolve().parents[1] / "inside" / "dummy_server.py"
@@ -60,4 +60,4 @@ def render(
 def arguments(plan: ServePlan, deploy: Deploy) -> dict[str, Any]:
     """What the server is told; `native` wins."""
     native = {key: value for key, value in nested(deploy.native).items() if value is not None}
-    return {"ftctl_dummy": True, "name": plan.name, **TOLD, **native}
+    return {"ftctl_dummy": True, "name": plan.name, "kind": plan.kind, **TOLD, **native}

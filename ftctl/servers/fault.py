@@ -13,11 +13,15 @@ ERROR_LINE = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt)\b|.*\berror:|K
 
 @dataclass(frozen=True)
 class Fault:
-    """A known failure: `pattern` is a regular expression; `cause` and `remedy` may name its groups {1}."""
+    """A known failure: `pattern` is a regular expression; `cause` and `remedy` may name its groups {1}.
+
+    `may_pass` says whether the same server, started again, may well get through.
+    """
 
     pattern: str
     cause: str
     remedy: str
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Diagnosis:
     cause: str
     remedy: str
     known: bool
+    may_pass: bool = True
 
 
 def diagnose(lines: Iterable[str], faults: Sequence[Fault]) -> Diagnosis:
@@ -41,7 +46,8 @@ def diagnose(lines: Iterable[str], faults: Sequence[Fault]) -> Diagnosis:
         for line in said:
             if found := pattern.search(line):
                 groups = (found.group(0), *(group or "" for group in found.groups()))
-                return Diagnosis(fault.cause.format(*groups), fault.remedy.format(*groups), known=True)
+                cause, remedy = fault.cause.format(*groups), fault.remedy.format(*groups)
+                return Diagnosis(cause, remedy, known=True, may_pass=fault.may_pass)
     return Diagnosis(_last_words(said), "read the log for the lines before it", known=False)
 
 

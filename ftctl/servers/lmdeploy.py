@@ -1,43 +1,107 @@
-"""LMDeploy's API server: a plan by its arguments' names (0.18.0), for its rules; it is not started yet."""
+"""LMDeploy's API server: a plan to its command line (arguments as of 0.18.0)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ftctl.errors import UsageError
+from ftctl.artifacts.model import Artifact
+from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
+from ftctl.plan.serve_gaps import needs_pytorch
+from ftctl.rendered import Rendered
+from ftctl.servers import lmdeploy_faults
 from ftctl.servers.native import nested
+from ftctl.servers.words import INSIDE, isolated, more_than_one, words
 
-# What only vLLM has, by the job's key below deploy.
-ONLY_VLLM = ("pipeline_parallel", "kv_cache_memory", "log_requests")
+TITLE = "LMDeploy"
+FAULTS = lmdeploy_faults.FAULTS
+PHASES = lmdeploy_faults.PHASES
+RUNNER = INSIDE / "lmdeploy_server.py"
+
+# The model's folder with another chat template, as links in the deployment's folder (deployments/overlay.py).
+OVERLAY = "model"
+
+Flags = dict[str, Any]
 
 
-def arguments(plan: ServePlan, deploy: Deploy) -> dict[str, Any]:
-    """What the server would be told. Raises UsageError for a key that it has no argument for."""
-    for key in ONLY_VLLM:
-        asked = getattr(deploy, key)
-        if asked is True or (asked and asked != 1):
-            raise UsageError(f"deploy.{key}: LMDeploy has nothing like it", "remove it, or set engine: vllm")
-    if deploy.dtype == "float32":
-        raise UsageError("deploy.dtype: LMDeploy has no float32", "take bfloat16, or set engine: vllm")
-    derived = {
+def render(
+    plan: ServePlan,
+    deploy: Deploy,
+    artifact: Artifact,
+    *,
+    python: Path,
+    port: int,
+    machine: MachineFacts,
+) -> Rendered:
+    """The command of one LMDeploy server."""
+    attach = plan.adapter == "attach"
+    weights = str(artifact.base) if attach else str(artifact.path)
+    flags = arguments(plan, deploy)
+    if attach:
+        flags["adapters"] = [f"{plan.name}={artifact.path}", *flags["adapters"][1:]]
+    # It would choose a template by a word in the path: a folder called vicuna-qwen got Vicuna's.
+    template = "base" if artifact.has_chat_template is False and plan.chat_template is None else "hf"
+    fixed: Flags = {
+        "chat-template": flags.pop("chat_template", None) or template,
+        "model-name": f"{plan.name}-base" if attach else plan.name,
+        "server-name": deploy.host,
+        "server-port": port,
+        "disable-fastapi-docs": True,
+        "ssl": True if deploy.tls else None,
+    }
+    named = {key.replace("_", "-"): value for key, value in flags.items()}
+    served = weights if plan.chat_template is None else OVERLAY
+    told = (word for part in (named, fixed) for key, value in part.items() for word in words(key, value))
+    # The model stands first: an argument that takes several words would swallow it.
+    argv = (str(python), str(RUNNER), "serve", "api_server", served, *told)
+    return Rendered(argv, _environment(plan, deploy, local=Path(weights).is_absolute()))
+
+
+def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
+    """What the server is told, by its own names."""
+    told = {**_flags(plan, deploy), **nested(deploy.native)}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
+    own = [f"{plan.name}="] if plan.adapter == "attach" else []
+    named = [*own, *(f"{name}={path}" for name, path in (plan.adapters or {}).items())]
+    return {
+        "backend": "pytorch" if needs_pytorch(deploy, plan.adapter) else None,
         "dtype": deploy.dtype,
         "session_len": plan.max_length,
-        "tp": plan.tensor_parallel,
-        "dp": plan.data_parallel,
+        "tp": more_than_one(plan.tensor_parallel),
+        "dp": more_than_one(plan.data_parallel),
         # A share of what the weights leave free, where vLLM's is of the whole GPU: never derived.
         "cache_max_entry_count": deploy.gpu_memory_share,
         "max_batch_size": deploy.max_concurrency,
-        "enable_prefix_caching": deploy.prefix_caching,
+        "enable_prefix_caching": True if deploy.prefix_caching is not False else None,
         "quant_policy": None if deploy.kv_cache_dtype == "auto" else deploy.kv_cache_dtype,
         "model_format": deploy.quantization,
         "tool_call_parser": deploy.tool_parser,
         "reasoning_parser": deploy.reasoning_parser,
-        "chat_template": plan.chat_template,
         "trust_remote_code": True if plan.trust_remote_code else None,
-        # Only its PyTorch engine knows adapters.
-        **({"adapters": [plan.name], "backend": "pytorch"} if plan.adapter == "attach" else {}),
+        "log_level": "REQUEST" if deploy.log_requests else None,
+        "adapters": named or None,
+        **_speculative(deploy.speculative or {}),
     }
-    told = {**derived, **nested(deploy.native)}
-    return {key: value for key, value in told.items() if value is not None}
+
+
+def _speculative(asked: Mapping[str, Any]) -> Flags:
+    names = {"method": "algorithm", "model": "draft_model", "tokens": "num_draft_tokens"}
+    return {f"speculative_{names[key]}": value for key, value in asked.items()}
+
+
+def _environment(plan: ServePlan, deploy: Deploy, *, local: bool) -> dict[str, str | None]:
+    tls = deploy.tls or {}
+    return {
+        **isolated(plan, local=local),
+        # Set, they would take the place of the certificate that the job names, or add one that it does not.
+        "SSL_CERTFILE": str(tls["certificate"]) if tls else None,
+        "SSL_KEYFILE": str(tls["key"]) if tls else None,
+        # TurboMind knows no level REQUEST.
+        "TM_LOG_LEVEL": "INFO" if deploy.log_requests else None,
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,15 @@ from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import vllm_faults
 from ftctl.servers.native import nested
+from ftctl.servers.vllm_lora import taken_rank
 from ftctl.servers.vllm_pooling import pooling_flags
+from ftctl.servers.words import isolated, more_than_one, words
 
 TITLE = "vLLM"
 FAULTS = vllm_faults.FAULTS
 PHASES = vllm_faults.PHASES
-INSIDE = Path(__file__).resolve().parents[1] / "inside"
 
-# `--max-lora-rank` takes these values only.
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+ROOM, MOST = 2, 8  # adapters that one batch may mix; each slot takes memory
 
 # ftctl sets these itself: its address, its name, and what keeps the key needed on every route.
 RESERVED: Mapping[str, str] = {
@@ -36,12 +35,13 @@ RESERVED: Mapping[str, str] = {
     "uds": "ftctl reaches its servers by address",
     "grpc": "ftctl serves HTTP",
     "headless": "ftctl needs the server's API",
-    "ssl-keyfile": "TLS is not available in this version; put a proxy in front",
-    "ssl-certfile": "TLS is not available in this version; put a proxy in front",
+    "ssl-keyfile": "set deploy.tls",
+    "ssl-certfile": "set deploy.tls",
+    "enable-lora": "set deploy.adapters",
+    "lora-modules": "set deploy.adapters",
+    "max-lora-rank": "ftctl takes what the adapters need",
     "data-parallel-multi-port-external-lb": "its extra ports would not ask for the key",
 }
-REPEATED = frozenset({"middleware"})
-JSON_LISTS = frozenset({"allowed-origins", "allowed-methods", "allowed-headers"})
 
 Flags = dict[str, Any]
 
@@ -62,9 +62,8 @@ def render(
             raise UsageError(f"deploy.native.{key} cannot be set: {RESERVED[key]}")
     attach = plan.adapter == "attach"
     weights = str(artifact.base) if attach else str(artifact.path)
-    adapter = _adapter(plan.name, artifact) if attach else {}
-    derived = {**_flags(plan, deploy), **adapter, **pooling_flags(plan)}
-    flags = {**derived, **{key: _over(derived.get(key), value) for key, value in native.items()}}
+    derived = {**_flags(plan, deploy), **_lora(plan, artifact), **pooling_flags(plan)}
+    flags = _with_native(derived, native)
     # ftctl's own come last: argparse keeps the last value, and the last middleware is the outermost.
     fixed: Flags = {
         "model": weights,
@@ -78,12 +77,15 @@ def render(
     argv = head + tuple(
         word for part in (flags, fixed) for key, value in part.items() for word in words(key, value)
     )
-    return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
+    env = _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus)
+    # Without it the routes by which adapters come and go are not there.
+    runtime = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": None if plan.adapters is None else "1"}
+    return Rendered(argv, {**env, **runtime})
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
     """What the server will be told, by its own names; a key of a mapping stands in the mapping."""
-    attached: Flags = {"enable-lora": True} if plan.adapter == "attach" else {}
+    attached: Flags = {"enable-lora": True} if plan.takes_adapters else {}
     told = {**_flags(plan, deploy), **attached, **deploy.native}
     return {key: value for key, value in nested(told).items() if value is not None}
 
@@ -93,9 +95,9 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
     return {
         "dtype": plan.dtype,
         "max-model-len": plan.max_length,
-        "tensor-parallel-size": _more_than_one(plan.tensor_parallel),
-        "pipeline-parallel-size": _more_than_one(plan.pipeline_parallel),
-        "data-parallel-size": _more_than_one(plan.data_parallel),
+        "tensor-parallel-size": more_than_one(plan.tensor_parallel),
+        "pipeline-parallel-size": more_than_one(plan.pipeline_parallel),
+        "data-parallel-size": more_than_one(plan.data_parallel),
         "gpu-memory-utilization": plan.gpu_memory_share,
         "kv-cache-memory-bytes": plan.kv_cache_memory,
         "kv-cache-dtype": deploy.kv_cache_dtype,
@@ -106,12 +108,33 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
         "enable-auto-tool-choice": True if deploy.tool_parser else None,
         "reasoning-parser": deploy.reasoning_parser,
         "chat-template": plan.chat_template,
+        "default-chat-template-kwargs": plan.template_kwargs or None,
         "trust-remote-code": True if plan.trust_remote_code else None,
         "enforce-eager": True if plan.eager else None,
         "enable-log-requests": True if deploy.log_requests else None,
+        "speculative-config": _speculative(deploy.speculative),
+        "ssl-certfile": str(deploy.tls["certificate"]) if deploy.tls else None,
+        "ssl-keyfile": str(deploy.tls["key"]) if deploy.tls else None,
         "disable-fastapi-docs": True,
         "disable-access-log-for-endpoints": "/health",
     }
+
+
+def _speculative(asked: Mapping[str, Any] | None) -> Flags | None:
+    names = {"tokens": "num_speculative_tokens"}
+    return {names.get(key, key): value for key, value in asked.items()} if asked else None
+
+
+def _with_native(derived: Flags, native: Mapping[str, Any]) -> Flags:
+    """The derived arguments under the native ones; a key of a mapping, `a.b`, goes into what is derived."""
+    flags = dict(derived)
+    for key, value in native.items():
+        name, _, inner = key.partition(".")
+        if inner and isinstance(derived.get(name), Mapping):
+            flags[name] = {**flags[name], inner.replace("-", "_"): value}
+        else:
+            flags[key] = _over(derived.get(key), value)
+    return flags
 
 
 def _over(derived: Any, native: Any) -> Any:
@@ -121,66 +144,35 @@ def _over(derived: Any, native: Any) -> Any:
     return native
 
 
-def _more_than_one(count: int) -> int | None:
-    return count if count > 1 else None
+def _lora(plan: ServePlan, artifact: Artifact) -> Flags:
+    """The trained adapter bears the deployment's name, so that who asks for it never gets the base model.
 
-
-def _adapter(name: str, artifact: Artifact) -> Flags:
-    """The adapter bears the deployment's name, so that who asks for it never gets the base model."""
+    Further ones are given to the running server (deployments/attach.py), for they may come and go.
+    """
+    if not plan.takes_adapters:
+        return {}
+    attach = plan.adapter == "attach"
+    count = len(plan.adapters or ()) + attach
     return {
         "enable-lora": True,
-        "lora-modules": f"{name}={artifact.path}",
-        "max-lora-rank": lora_rank(artifact.lora_rank),
+        "lora-modules": f"{plan.name}={artifact.path}" if attach else None,
+        "max-lora-rank": taken_rank(plan, artifact),
+        # vLLM's own is 1: requests for two adapters would then wait for each other.
+        "max-loras": None if plan.adapters is None else min(max(count, ROOM), MOST),
     }
 
 
-def lora_rank(rank: int | None) -> int:
-    """The smallest rank that vLLM takes and that holds `rank`; 64 where the adapter does not say."""
-    wanted = rank or 64
-    for allowed in LORA_RANKS:
-        if wanted <= allowed:
-            return allowed
-    raise UsageError(
-        f"the adapter has rank {rank} and vLLM attaches ranks up to {LORA_RANKS[-1]}",
-        "set deploy.adapter: merge",
-    )
-
-
-def words(key: str, value: Any) -> tuple[str, ...]:
-    """One argument as words; None takes it away, false is the flag's own negation."""
-    flag = f"--{key}"
-    if value is None:
-        return ()
-    if isinstance(value, bool):
-        return (flag,) if value else (f"--no-{key}",)
-    if isinstance(value, Mapping) or key in JSON_LISTS:
-        return (flag, json.dumps(value, ensure_ascii=False))
-    if isinstance(value, list | tuple):
-        if key in REPEATED:
-            return tuple(word for item in value for word in (flag, str(item)))
-        return (flag, *(str(item) for item in value)) if value else ()
-    text = str(value)
-    return (f"{flag}={text}",) if text.startswith("-") else (flag, text)
-
-
 def _environment(plan: ServePlan, *, local: bool, cpus: int) -> dict[str, str | None]:
-    """What the server's environment gets. The interpreter is isolated and byte code may be written."""
-    env: dict[str, str | None] = {
-        "PYTHONPATH": str(INSIDE),
-        "PYTHONHOME": None,
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": None,
+    """What the server's environment gets."""
+    env = {
+        **isolated(plan, local=local),
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         # vLLM's own processes find each other on this machine only.
         "VLLM_HOST_IP": "127.0.0.1",
-        "CUDA_VISIBLE_DEVICES": ",".join(str(device) for device in plan.devices),
     }
-    if local:
-        env |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if plan.devices:
-        return env | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        return env
     return env | {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",

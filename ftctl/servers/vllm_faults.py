@@ -31,16 +31,19 @@ FAULTS: tuple[Fault, ...] = (
         r"Available memory on node \d+ \(([^/)]+)/[^)]*\).*less than[^(]*\(([^)]+)\)",
         "{1} GiB of memory are free and the server asks for {2}",
         "lower deploy.kv_cache_memory or deploy.gpu_memory_share, or stop what else is running",
+        may_pass=True,
     ),
     Fault(
         r"Available memory on node .*less than",
         "there is less free memory than the server asks for",
         "lower deploy.kv_cache_memory or deploy.gpu_memory_share, or stop what else is running",
+        may_pass=True,
     ),
     Fault(
         r"Free memory on device \S* ?\(([^)]+)\).*less than desired GPU memory utilization",
         "only {1} of GPU memory is free, less than the server's share",
         "lower deploy.gpu_memory_share, or stop what else uses the GPU (nvidia-smi shows it)",
+        may_pass=True,
     ),
     Fault(
         r"No available memory for the cache blocks",
@@ -51,11 +54,13 @@ FAULTS: tuple[Fault, ...] = (
         r"CUDA out of memory|OutOfMemoryError|[Cc]an't allocate memory|Cannot allocate memory|bad_alloc",
         "the server ran out of memory",
         "lower deploy.max_length, max_concurrency or gpu_memory_share, or use a larger machine",
+        may_pass=True,
     ),
     Fault(
         r"[Aa]ddress already in use",
         "another program took the port while the server was starting",
         "run ftctl deploy again, or choose another deploy.port",
+        may_pass=True,
     ),
     Fault(
         r"Model architectures (\[[^\]]*\]) (?:are not supported|failed to be inspected)",
@@ -86,6 +91,7 @@ FAULTS: tuple[Fault, ...] = (
         r"Found no NVIDIA driver|No CUDA GPUs are available|driver version is insufficient",
         "the engine wants a GPU and finds none that it can use",
         "set deploy.gpus: 0 to serve on the CPU, or see ftctl doctor",
+        may_pass=True,
     ),
     Fault(
         r"ModuleNotFoundError: No module named '([^']+)'",

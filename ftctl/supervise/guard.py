@@ -1,4 +1,4 @@
-"""`ftctl _guard RUN PID STARTED`: ends what a node that was killed leaves behind.
+"""`ftctl _guard RUN PID STARTED`: ends what a node that was killed leaves behind, and may start another.
 
 It is the node's child in a session of its own, and its standard input is a pipe that only the node can write
 to: when the node is gone, however it went, the pipe is closed.
@@ -12,24 +12,35 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ftctl.process import ProcessId, start_guard, stop_session
+from ftctl.leases.hold import held_here
+from ftctl.process import ProcessId, identify, start_guard, stop_session
 from ftctl.record import from_record
-from ftctl.run.directory import EXIT, RunDir
-from ftctl.run.state import supervisor
+from ftctl.run.directory import EXIT, GUARD, RunDir
+from ftctl.run.state import guard, supervisor
 
 WORD = "_guard"
 GRACE = 30.0  # seconds for an engine that saves a checkpoint when it is asked to end
 
 
-def stand_guard(run: RunDir, node: ProcessId) -> subprocess.Popen[bytes]:
-    """Start the guard of this process, the run's node. It ends soon after this process has."""
+def stand_guard(run: RunDir, node: ProcessId, *, restarts: bool) -> subprocess.Popen[bytes]:
+    """Start the guard of this process, the run's node. It ends soon after this process has.
+
+    One that `restarts` the run holds the GPUs too, so that they are there for the next node, and is on record
+    (GUARD): as long as it lives, a run without its node is not lost.
+    """
     names = (str(run.path), str(node.pid), str(node.started))
     command = (sys.executable, "-P", "-m", "ftctl", WORD, *names)
-    return start_guard(command, cwd=run.path, env=os.environ, log=run.path / "node.log")
+    keep = held_here().files if restarts else ()
+    child = start_guard(command, cwd=run.path, env=os.environ, log=run.path / "node.log", keep=keep)
+    run.remove(GUARD)
+    if restarts:
+        run.write_json(GUARD, identify(child.pid))
+    return child
 
 
 def main(argv: list[str]) -> int:
-    """Wait for the node's end. One that left no exit record was killed: end its engine and its server."""
+    """Wait for the node's end. One that left no exit record was killed: end its engine and its server, then
+    start another where the job allows it."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
@@ -40,6 +51,10 @@ def main(argv: list[str]) -> int:
         if engine is not None:
             stop_session(engine, grace=GRACE)
         end_server(run.path)
+        if guard(run) == identify(os.getpid()):
+            from ftctl.supervise.revive import revive  # most guards need nothing of it, and live for hours
+
+            revive(run)
     return 0
 
 

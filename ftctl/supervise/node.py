@@ -9,24 +9,25 @@ import errno
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from ftctl.diagnosis.faults import DISK_FULL
 from ftctl.errors import BUG, FtctlError, Interrupted, UsageError
 from ftctl.process import ProcessId, boot_id, identify
 from ftctl.run.attempts import phases_of
 from ftctl.run.curve import first_open
-from ftctl.run.directory import EXIT, RunDir
+from ftctl.run.directory import RunDir
 from ftctl.run.lock import held
 from ftctl.run.records import plan_of, steps_of
-from ftctl.run.state import progress
 from ftctl.supervise.again import start_again
+from ftctl.supervise.collecting import collect, collected
+from ftctl.supervise.ending import record_end
 from ftctl.supervise.failure import EngineFailed
 from ftctl.supervise.guard import stand_guard
-from ftctl.supervise.stages import Stopped, collect, run_step, serve_and_judge
+from ftctl.supervise.stages import Stopped, run_step, serve_and_judge
 
 WAIT = 30.0  # seconds for who makes the run ready to let go of it
 
@@ -50,34 +51,34 @@ def _supervise(run: RunDir) -> int:
     node = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
     try:
         run.write_json("node.json", node)  # a launcher on another machine could not
-        stand_guard(run, node)
+        stand_guard(run, node, restarts=bool(plan_of(run).job.resources.max_restarts))
         _work(run)
     except OSError as error:
-        return _end(run, "FAILED", 1, *_disk(run, error))
+        return record_end(run, "FAILED", 1, *_disk(run, error))
     except (Stopped, Interrupted) as stopped:
-        return _end(run, "STOPPED", 130, str(stopped), f"`ftctl resume {run.path.name}` goes on from there")
+        return record_end(
+            run, "STOPPED", 130, str(stopped), f"`ftctl resume {run.path.name}` goes on from there"
+        )
     except EngineFailed as error:
         why = {"diagnosis": error.diagnosis.name, "may_pass": error.diagnosis.may_pass}
-        return _end(run, "FAILED", error.exit_code, error.message, error.remedy, why)
+        return record_end(run, "FAILED", error.exit_code, error.message, error.remedy, why)
     except FtctlError as error:
-        return _end(run, "FAILED", error.exit_code, error.message, error.remedy)
+        return record_end(run, "FAILED", error.exit_code, error.message, error.remedy)
     except Exception as bug:  # noqa: BLE001 - the last resort: the traceback goes to node.log
         traceback.print_exc()
-        return _end(
+        return record_end(
             run, "FAILED", BUG, f"this is a bug in ftctl: {bug}", f"report it with {run.path / 'node.log'}"
         )
-    return _end(run, "SUCCEEDED", 0, "", "")
+    return record_end(run, "SUCCEEDED", 0, "", "")
 
 
 def _work(run: RunDir) -> None:
     run.emit("run", {"state": "started"})
-    failures: list[EngineFailed] = []
     while True:
         try:
             return _phases(run)
         except EngineFailed as failed:
-            failures.append(failed)
-            start_again(run, failed, failures)
+            start_again(run, failed)
 
 
 def _phases(run: RunDir) -> None:
@@ -87,7 +88,7 @@ def _phases(run: RunDir) -> None:
     for step in steps_of(run):
         if step.name in left:
             run_step(run, step)
-    artifact = collect(run)
+    artifact = (None if "collect" in left else collected(run)) or collect(run)
     serve_and_judge(run, artifact)
 
 
@@ -96,26 +97,11 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     raise Interrupted("ended at once, as asked")
 
 
-def _disk(run: RunDir, error: OSError) -> tuple[str, str]:
+def _disk(run: RunDir, error: OSError) -> tuple[str, str, Mapping[str, object]]:
     """Why the run directory could not be written; the reserve makes room to record it."""
     run.release()
+    again = f"`ftctl resume {run.path.name}`"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left on the disk of {run.path}", "free some and run the job again"
-    return f"cannot write {error.filename or run.path}: {error.strerror}", "see to it and run the job again"
-
-
-def _end(
-    run: RunDir, state: str, code: int, message: str, remedy: str, why: Mapping[str, object] | None = None
-) -> int:
-    """Record how the run ended, for whoever asks later and for the exit code of `ftctl train`."""
-    run.release()
-    said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
-    # How far it came stands in the record too, so that a list of runs reads no events.
-    record = {"state": state, **said, "ended": time.time(), "progress": progress(run)}
-    kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
-    run.write_json(EXIT, record)
-    try:
-        run.emit("run", {"state": kinds[state], **said})
-    except OSError as error:
-        sys.stderr.write(f"the last event could not be written: {error}\n")
-    return code
+        why = {"diagnosis": DISK_FULL.name, "may_pass": False}
+        return f"no space left on the disk of {run.path}", f"free some, then {again}", why
+    return f"cannot write {error.filename or run.path}: {error.strerror}", f"see to it, then {again}", {}

@@ -1,10 +1,10 @@
-"""The stages of a run: the engine's commands, then collecting, then serving."""
+"""The stages of a run: the engine's commands, then serving; collecting in between is beside this file."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from ftctl.artifacts.model import Artifact
@@ -13,7 +13,7 @@ from ftctl.events import Event
 from ftctl.leases.hold import held_here
 from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
-from ftctl.process import ProcessId, start, stop_session
+from ftctl.process import ProcessId, start_recorded, stop_session
 from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
@@ -43,11 +43,20 @@ def run_step(run: RunDir, step: Step) -> None:
     killed, logged = killed_for_memory(), _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
     env, lease = environment(os.environ, step.env), held_here()
+    if shutil.which(step.argv[0]) is None:
+        raise FtctlError(f"{step.name}: {step.argv[0]} cannot be started", "see ftctl engines doctor")
     # The engine holds the GPUs too: should it outlive this process, they are not free.
-    child, process = start(step.argv, cwd=run.path, env=env, log=run.path / LOG, keep=lease.files)
-    run.write_json("engine.json", process)
+    child = start_recorded(
+        step.argv,
+        cwd=run.path,
+        env=env,
+        log=run.path / LOG,
+        keep=lease.files,
+        record=lambda process: run.write_json("engine.json", process),
+    )
+    process = child.process
     try:
-        while child.poll() is None:
+        while (end := child.end()) is None:
             following.look()
             following.stop_if_asked(process)
             following.end_if_stalled(process)
@@ -59,13 +68,14 @@ def run_step(run: RunDir, step: Step) -> None:
     if following.stopped or (run.path / STOP).exists():
         where = f"stopped at step {following.step}" if following.step else "stopped before its first step"
         raise Stopped(where)
-    if child.returncode != 0 or following.silent is not None:
+    code = end.code or 0
+    if code or following.silent is not None:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
         raise failed(
             run.path,
             plan_of(run),
             step.name,
-            child.returncode,
+            code,
             step=following.step,
             begun=following.training,
             killed=killed_for_memory().since(killed),
@@ -129,41 +139,6 @@ class Following:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def collect(run: RunDir) -> Artifact:
-    """Verify what the training left and record it. Raises FtctlError where it is not complete."""
-    from ftctl.artifacts.verify import verify_adapter, verify_model
-
-    run.emit("phase", {"name": "collect", "state": "started"})
-    began = time.monotonic()
-    plan = plan_of(run)
-    found: Mapping[str, Path] = trainer_of(plan).results(plan)
-    adapter = found.get("adapter")
-    whole = found.get("merged", found.get("model"))
-    artifact = None
-    if adapter is not None:
-        artifact = verify_adapter(run.path / adapter, plan.job.model.path)
-        run.write_json("adapter.json", artifact)
-        run.emit("artifact", {"kind": artifact.kind, "path": str(adapter)})
-    if whole is not None:
-        _describe(run.path / whole, plan)
-        artifact = verify_model(run.path / whole)
-        run.emit("artifact", {"kind": artifact.kind, "path": str(whole)})
-    if artifact is None:
-        raise FtctlError("the trainer names no result", "this is a fault of its module")
-    run.write_json("artifact.json", artifact)
-    run.emit("phase", {"name": "collect", "state": "done", "seconds": round(time.monotonic() - began, 3)})
-    return artifact
-
-
-def _describe(folder: Path, plan: Plan) -> None:
-    """Write what an embedder or a reranker is beside its weights: every reader has another default."""
-    if plan.train is None or plan.train.retrieval is None:
-        return
-    from ftctl.artifacts.sentence_transformers import describe
-
-    describe(folder, plan.train.retrieval)
 
 
 def serve_and_judge(run: RunDir, artifact: Artifact) -> None:

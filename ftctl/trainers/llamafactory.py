@@ -121,6 +121,8 @@ def _environment(plan: Plan) -> dict[str, str | None]:
     }
     if plan.job.model.hub == "modelscope":
         env["USE_MODELSCOPE_HUB"] = "1"
+    if plan.job.deploy is not None and plan.job.deploy.parity == "fail":
+        env["FTCTL_PARITY"] = "fail"  # what the runner does before it trains what cannot be served
     return env
 
 

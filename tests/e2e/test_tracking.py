@@ -13,7 +13,7 @@ import pytest
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from tests.conftest import INSTALL_TIMEOUT, TRAIN_TIMEOUT, Cli, demo_job
-from tests.e2e.test_train import start_in_background, wait_for_step
+from tests.e2e.background import start_in_background, wait_for_step
 
 pytestmark = pytest.mark.engine
 

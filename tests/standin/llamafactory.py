@@ -5,8 +5,10 @@ It reads native/train.yaml, writes progress lines, a log and checkpoints, the fi
 writes and in its order, slowly enough to be killed in between; it goes on from a checkpoint and stops when
 it is asked to. No test takes it for a proof that an engine works.
 
-The environment says how it behaves: STANDIN_PAUSE (seconds a step), STANDIN_DIE (N: SIGKILL to itself at step
-N, once), STANDIN_RAISE (N: an exception at step N, every time), STANDIN_HEAVY (N: SIGKILL at step N, always).
+The environment says how it behaves: STANDIN_PAUSE (seconds a step), STANDIN_SAVING (seconds a file that is
+saved), STANDIN_WEIGHTS (bytes of a whole model, a hole in the file), STANDIN_DIE (N: SIGKILL to itself at
+step N, once), STANDIN_RAISE (N: an exception at step N, every time), STANDIN_HEAVY (N: SIGKILL at step N,
+always).
 """
 
 import io
@@ -20,6 +22,7 @@ import time
 import zipfile
 
 PAUSE = float(os.environ.get("STANDIN_PAUSE", "0.03"))
+SAVING = float(os.environ.get("STANDIN_SAVING", PAUSE / 8))
 STEPS_PER_EPOCH = 10
 WISHES = []  # the signals that asked for a stop
 
@@ -37,8 +40,8 @@ def emit(kind, **fields):
         file.write(json.dumps({"time": round(time.time(), 3), "event": kind, **fields}) + "\n")
 
 
-def weights():
-    header = {"w": {"dtype": "F32", "shape": [64], "data_offsets": [0, 256]}}
+def weights(size=256):
+    header = {"w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + bytes(256)
 
@@ -56,7 +59,7 @@ def write(path, content):
     with open(path, "wb") as file:
         file.write(content[: len(content) // 2])
         file.flush()
-        time.sleep(PAUSE / 8)
+        time.sleep(SAVING)
         file.write(content[len(content) // 2 :])
 
 
@@ -69,7 +72,9 @@ def save_model(folder):
         return
     config = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "max_position_embeddings": 64}
     write(folder / "config.json", json.dumps(config).encode())
-    write(folder / "model.safetensors", weights())
+    size = int(os.environ.get("STANDIN_WEIGHTS", "256"))
+    write(folder / "model.safetensors", weights(size))
+    os.truncate(folder / "model.safetensors", len(weights(size)) - 256 + size)
     write(folder / "tokenizer.json", b"{}")
     write(folder / "tokenizer_config.json", b'{"chat_template": "{{ messages }}"}')
 

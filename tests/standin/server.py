@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A stand-in server for the fault tests: called as vLLM is, it writes a log and fails on demand.
 
-It is started in place of an engine's interpreter; `--stand-in WORD` (the job's native block) says how it
-behaves: die, kv (dies of a small cache), deaf (never listens), other-name, broken (500 to a completion),
-stubborn (it and its child ignore SIGTERM), quick (none of these).
+It is started in place of an engine's interpreter; `--stand-in WORD` (the job's native block), or STAND_IN in
+its environment, says how it behaves: die, kv (dies of a small cache), deaf (never listens), other-name,
+broken (500 to a completion), stubborn (it and its child ignore SIGTERM), quick (none of these), tied (ends
+with its child, as vLLM does with its engine), once (tied; starts once, and dies of a small cache afterwards),
+shaky (starts once, and dies of an unknown cause afterwards).
 """
 
 import argparse
@@ -15,6 +17,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 KV = """(EngineCore pid=7) ERROR 11-21 09:00:00 [core.py:99] EngineCore failed to start.
@@ -31,7 +34,7 @@ def options():
     parser.add_argument("--served-model-name")
     parser.add_argument("--middleware")
     parser.add_argument("--lora-modules")
-    parser.add_argument("--stand-in", default="quick")
+    parser.add_argument("--stand-in", default=os.environ.get("STAND_IN", "quick"))
     return parser.parse_known_args()[0]
 
 
@@ -87,14 +90,17 @@ def main():
     settings = options()
     importlib.import_module(settings.middleware.rpartition(".")[0])
     print("INFO 11-21 09:00:00 [api.py:1] non-default args: {}", flush=True)
-    if settings.stand_in == "die":
+    again = pathlib.Path("child.pid").exists()
+    if settings.stand_in == "die" or (settings.stand_in == "shaky" and again):
         sys.exit("ValueError: something that no table knows")
-    if settings.stand_in == "kv":
+    if settings.stand_in == "kv" or (settings.stand_in == "once" and again):
         sys.exit(KV)
     if settings.stand_in == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     pathlib.Path("child.pid").write_text(str(child.pid))
+    if settings.stand_in in ("tied", "once"):
+        threading.Thread(target=lambda: os._exit(child.wait() and 1), daemon=True).start()
     if settings.stand_in == "deaf":
         time.sleep(300)
     Handler.settings = settings

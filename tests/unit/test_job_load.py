@@ -334,10 +334,10 @@ def test_missing_files_and_other_mistakes_come_together(write: Write) -> None:
 
 
 def test_a_thousand_unknown_keys_get_an_answer_at_once(write: Write) -> None:
-    said = refused(write(HEAD + "deploy: {}\n" + "".join(f"key{n}: 1\n" for n in range(1000))))
+    said = refused(write(HEAD + "deploy: {}\n" + "".join(f"item{n}: 1\n" for n in range(1000))))
     assert len(said) == 1000
     assert "the keys here are" in said[0]
-    assert said[-1].endswith("key999 is not a key of a job")
+    assert said[-1].endswith("item999 is not a key of a job")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])

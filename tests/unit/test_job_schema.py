@@ -31,7 +31,7 @@ def later(key: str) -> bool:
 
 def objects(schema: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(schema, dict):
-        if schema.get("type") == "object":
+        if "object" in (named := schema.get("type", ())) and not isinstance(named, dict):
             yield schema
         for value in schema.values():
             yield from objects(value)
@@ -76,7 +76,7 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
     open_levels = [
         schema["title"] for schema in objects(SOURCE) if schema.get("additionalProperties") is not False
     ]
-    assert sorted(set(open_levels)) == ["Gate", "Native arguments", "Speculative decoding", "TLS"]
+    assert sorted(set(open_levels)) == ["Gate", "More adapters", "Native arguments"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftctl import registry
+from ftctl.database import database
 
 
 @pytest.fixture(autouse=True)
@@ -22,108 +22,93 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def run_directory(root: Path, name: str, identity: str, created: float | None = None) -> Path:
-    folder = root / name / identity
-    folder.mkdir(parents=True)
-    record = {"name": name, "id": identity}
-    (folder / "run.json").write_text(
-        json.dumps(record if created is None else {**record, "created": created})
-    )
-    return folder
+def ids() -> list[str]:
+    return [row[2] for row in registry.newest_first()]
 
 
 def test_a_run_is_remembered_once_and_forgotten(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path, "bot", "b")
-    assert registry.runs() == []
-    registry.add_run(folder, "bot", "b", 2.0)
-    registry.add_run(folder, "bot", "b", 3.0)
-    assert registry.runs() == [registry.RunEntry(folder, "bot", "b", 3.0)]
-    registry.forget_run(folder)
-    assert registry.runs() == []
-    assert folder.is_dir()
+    assert ids() == []
+    registry.add_run(tmp_path / "b", "bot", "b", 2.0)
+    registry.add_run(tmp_path / "b", "bot", "b", 3.0)
+    assert list(registry.newest_first()) == [(str(tmp_path / "b"), "bot", "b", 3.0, None, None, None)]
+    assert registry.directories() == {str(tmp_path / "b")}
+    registry.forget([str(tmp_path / "b")])
+    assert ids() == []
 
 
-def test_runs_come_oldest_first_and_by_name(tmp_path: Path) -> None:
+def test_runs_come_newest_first_and_by_name(tmp_path: Path) -> None:
     for created, (name, identity) in enumerate([("bot", "b"), ("other", "x"), ("bot", "a")]):
-        registry.add_run(run_directory(tmp_path, name, identity), name, identity, -float(created))
-    assert [entry.id for entry in registry.runs()] == ["a", "x", "b"]
-    assert [entry.id for entry in registry.runs("bot")] == ["a", "b"]
-    assert registry.runs("nobody") == []
+        registry.add_run(tmp_path / identity, name, identity, float(created))
+    assert ids() == ["a", "x", "b"]
+    assert [row[2] for row in registry.newest_first("bot")] == ["a", "b"]
+    assert list(registry.newest_first("nobody")) == []
 
 
-def test_a_run_whose_directory_is_gone_is_not_listed(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path, "bot", "b")
-    registry.add_run(folder, "bot", "b", 1.0)
-    (folder / "run.json").unlink()
-    folder.rmdir()
-    assert registry.runs() == []
+@pytest.mark.parametrize("name", [None, "bot"])
+def test_pages_give_each_run_once_however_many_are_of_one_age(tmp_path: Path, name: str | None) -> None:
+    rows: list[registry.Row] = [
+        (str(tmp_path / f"{number:02}"), "bot", f"r{number // 9}", float(number // 5), None, None, None)
+        for number in range(40)
+    ]
+    registry.keep(rows)
+    rows.sort(key=registry.AGE, reverse=True)
+    for page in (1, 3, 40, 41, None):
+        assert list(registry.newest_first(name, page)) == rows
 
 
-def test_deployments_are_kept_by_name(tmp_path: Path) -> None:
-    first, second = tmp_path / "one", tmp_path / "two"
-    first.mkdir()
-    second.mkdir()
-    registry.add_deployment("bot", first, 1.0)
-    registry.add_deployment("bot", second, 2.0)
-    assert registry.deployments() == [registry.DeploymentEntry("bot", second, 2.0)]
-    registry.forget_deployment("bot")
-    assert registry.deployments() == []
-
-
-def test_the_index_is_made_again_from_the_run_directories(tmp_path: Path) -> None:
-    kept = run_directory(tmp_path / "runs", "bot", "b", created=5.0)
-    run_directory(tmp_path / "runs", "bot", "broken")
-    (tmp_path / "runs/bot/broken/run.json").write_text("{")
-    assert registry.rebuild([tmp_path / "runs", tmp_path / "nowhere"]) == 1
-    assert registry.rebuild([tmp_path / "runs"]) == 0
-    assert registry.runs() == [registry.RunEntry(kept, "bot", "b", 5.0)]
+def test_to_forget_a_run_is_to_doubt_what_its_folder_holds(tmp_path: Path) -> None:
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    registry.keep_marks({one: "1 1", other: "1 1"})
+    registry.forget([f"{one}/b"])
+    assert registry.marks() == {other: "1 1"}
 
 
 @pytest.mark.parametrize(
     "content", [b"this is no database, not at all, whatever its name says\n" * 40, b"SQLite"]
 )
 def test_a_corrupt_database_is_put_aside_and_begun_anew(tmp_path: Path, content: bytes) -> None:
-    folder = run_directory(tmp_path, "bot", "b")
-    file = registry.database()
+    folder = tmp_path / "b"
+    file = database()
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     registry.add_run(folder, "bot", "b", 1.0)
-    assert [entry.id for entry in registry.runs()] == ["b"]
+    assert ids() == ["b"]
     kept = [path for path in file.parent.iterdir() if "unusable" in path.name]
     assert [path.read_bytes() for path in kept] == [content]
 
 
 def test_a_database_of_another_version_is_put_aside(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path, "bot", "b")
+    folder = tmp_path / "b"
     registry.add_run(folder, "bot", "b", 1.0)
-    other = sqlite3.connect(registry.database())
+    other = sqlite3.connect(database())
     other.execute("PRAGMA user_version = 99")
     other.close()
     registry.add_run(folder, "bot", "b", 1.0)
-    assert len(registry.runs()) == 1
+    assert ids() == ["b"]
 
 
 def test_a_state_directory_that_cannot_be_made_stops_nothing(tmp_path: Path, home: Path) -> None:
     home.write_text("a file where the folder would be")
     registry.add_run(tmp_path, "bot", "b", 1.0)
-    assert registry.runs() == []
+    assert ids() == []
 
 
 def test_a_locked_database_stops_nothing(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path, "bot", "b")
+    folder = tmp_path / "b"
     registry.add_run(folder, "bot", "b", 1.0)
-    other = sqlite3.connect(registry.database(), isolation_level=None)
+    other = sqlite3.connect(database(), isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     registry.add_run(folder, "bot", "again", 2.0, busy_timeout=0.1)
     other.execute("COMMIT")
     other.close()
-    assert [entry.id for entry in registry.runs()] == ["b"]
+    assert ids() == ["b"]
 
 
 WRITER = """
 import sys
 from pathlib import Path
 from ftctl import registry
+from ftctl.database import database
 root, writer = Path(sys.argv[1]), sys.argv[2]
 for number in range(25):
     registry.add_run(root, "bot", f"{writer}-{number}", 1.0)
@@ -132,15 +117,12 @@ for number in range(25):
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    for writer in range(4):
-        for number in range(25):
-            (tmp_path / f"{writer}-{number}").mkdir()
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(writer)], env=os.environ)
         for writer in range(4)
     ]
     assert [writer.wait(60) for writer in writers] == [0] * 4
     wanted = {f"{writer}-{number}" for writer in range(4) for number in range(25)}
-    found = {entry.directory.name for entry in registry.runs()}
+    found = {Path(directory).name for directory in registry.directories()}
     assert wanted <= found
     assert found - wanted == {tmp_path.name}

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftctl.diagnosis.model import Diagnosis
 from ftctl.errors import FtctlError, UsageError
 from ftctl.events import Event
 from ftctl.job.model import Checkpoints, Deploy, Resources, Train
@@ -25,8 +24,7 @@ from ftctl.run.curve import curve, first_open
 from ftctl.run.directory import RunDir
 from ftctl.run.lock import held
 from ftctl.run.state import state_of
-from ftctl.supervise.failure import EngineFailed
-from ftctl.supervise.restart import decide
+from ftctl.supervise.restart import Setback, decide
 from ftctl.trainers import llamafactory
 from tests.model_files import SHAPES, safetensors, write_adapter
 from tests.plans import job, plan
@@ -251,13 +249,12 @@ def test_what_may_change_is_not_refused() -> None:
     assert problem.key == "train.max_steps"
 
 
-def killed(step: int, *, may_pass: bool = True) -> EngineFailed:
-    diagnosis = Diagnosis("killed", "it was killed", "", may_pass)
-    return EngineFailed("train: killed", "", diagnosis, phase="train", code=-9, step=step)
+def killed(step: int, *, may_pass: bool = True) -> Setback:
+    return Setback("it was killed", may_pass, "train", -9, step)
 
 
 @pytest.mark.parametrize(
-    ("failures", "again"),
+    ("setbacks", "again"),
     [
         ([killed(5)], True),
         ([killed(5), killed(9)], True),
@@ -266,8 +263,8 @@ def killed(step: int, *, may_pass: bool = True) -> EngineFailed:
         ([killed(5, may_pass=False)], False),
     ],
 )
-def test_only_what_may_pass_is_tried_again(failures: list[EngineFailed], again: bool) -> None:
-    decision = decide(failures, allowed=2)
+def test_only_what_may_pass_is_tried_again(setbacks: list[Setback], again: bool) -> None:
+    decision = decide(setbacks, allowed=2)
     assert decision.again is again
     assert decision.reason
 

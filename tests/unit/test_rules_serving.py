@@ -100,18 +100,22 @@ def test_a_key_of_a_mapping_goes_into_the_mapping() -> None:
 
 
 def test_lmdeploy_s_rules_speak_of_the_job_s_keys() -> None:
-    report = told(Deploy(engine="lmdeploy", gpus=1, kv_cache_dtype="fp8", native={"num_gpu_blocks": 8}))
+    report = told(Deploy(engine="lmdeploy", gpus=1, native={"num_gpu_blocks": 8}))
     assert [(problem.rule, problem.key) for problem in report.problems] == [
-        ("fp8-cache-needs-pytorch", "deploy.kv_cache_dtype"),
         ("pytorch-settings-with-turbomind", "deploy.native.num_gpu_blocks"),
     ]
+    fp8 = Deploy(engine="lmdeploy", gpus=1, kv_cache_dtype="fp8", native={"num_gpu_blocks": 8})
+    assert told(fp8) == Report(), "an fp8 cache brings the PyTorch engine with it"
     assert told(Deploy(engine="lmdeploy", gpus=1, gpu_memory_share=0.5, prefix_caching=True)) == Report()
 
 
-@pytest.mark.parametrize("asked", [{"kv_cache_memory": 2**30}, {"log_requests": True}, {"dtype": "float32"}])
+@pytest.mark.parametrize(
+    "asked",
+    [{"kv_cache_memory": 2**30}, {"pipeline_parallel": 2, "tensor_parallel": 1}, {"dtype": "float32"}],
+)
 def test_what_only_vllm_has_is_refused_by_name(asked: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(asked))) as refused:
-        told(Deploy(engine="lmdeploy", gpus=1, **asked))
+        told(Deploy(engine="lmdeploy", gpus=2, **asked))
     assert "engine: vllm" in refused.value.remedy
 
 
@@ -127,12 +131,13 @@ def test_each_verb_says_it_at_the_job_s_own_line(ftctl: Cli, folder: Path, verb:
     assert ftctl(verb, "job.yaml", code=2).err.splitlines()[:3] == SAID
 
 
-def test_a_server_that_is_not_started_yet_is_checked_and_then_refused(ftctl: Cli, folder: Path) -> None:
+def test_a_server_that_needs_a_gpu_is_checked_and_then_refused(ftctl: Cli, folder: Path) -> None:
     text = "name: served\nmodel: ./m\ndeploy:\n  engine: lmdeploy\n  native: {tp: 2}\n"
     (folder / "job.yaml").write_text(text)
     ftctl("validate", "job.yaml", code=0)
     for verb in ("plan", "deploy"):
-        assert "lmdeploy: not available in this version" in ftctl(verb, "job.yaml", code=2).err
+        said = ftctl(verb, "job.yaml", code=4).err
+        assert "LMDeploy needs an NVIDIA GPU and this machine has none\n  → set deploy.engine: vllm" in said
 
 
 def test_deploy_says_it_of_a_job_and_of_a_folder(ftctl: Cli, folder: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from ftctl import registry
+from ftctl.database import database
 from ftctl.errors import UsageError
-from ftctl.run.find import find, known_runs, lookup, one
+from ftctl.run.find import find, lookup, one, runs_of
 from ftctl.run.index import enter, listed, live
 from ftctl.run.roots import roots, tell_root
 
@@ -101,7 +103,7 @@ def test_a_lost_index_is_made_again_from_every_folder_of_runs(tmp_path: Path, ho
     for file in (home / "state").glob("registry.sqlite3*"):
         file.unlink()
     assert listed() == before
-    registry.database().write_bytes(b"no database at all" * 100)
+    database().write_bytes(b"no database at all" * 100)
     assert listed() == before
 
 
@@ -121,7 +123,7 @@ def test_a_half_made_run_is_listed_and_can_be_named() -> None:
     assert states() == {"half": "LOST"}
     assert lookup("half") is None
     assert lookup("half", half=True) == one("half") == folder
-    assert list(known_runs()) == []
+    assert runs_of("bot") == []
 
 
 def test_hidden_folders_are_no_runs() -> None:
@@ -156,8 +158,8 @@ def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path: Path) 
     import sqlite3
 
     folder = make(tmp_path / "elsewhere", "bot", "b")
-    registry.database().parent.mkdir(parents=True)
-    old = sqlite3.connect(registry.database())
+    database().parent.mkdir(parents=True)
+    old = sqlite3.connect(database())
     old.execute(
         "CREATE TABLE runs(directory TEXT PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, created REAL)"
     )
@@ -167,4 +169,65 @@ def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path: Path) 
     old.close()
     assert states() == {"b": "SUCCEEDED"}
     assert states() == {"b": "SUCCEEDED"}
-    assert registry.index()[0][5] == "SUCCEEDED"
+    assert next(registry.newest_first())[5] == "SUCCEEDED"
+
+
+def rested(folder: Path) -> None:
+    """Let it be long since anything was put into the folder or taken out of it."""
+    os.utime(folder, ns=(0, time.time_ns() - 3_600_000_000_000))
+
+
+def test_a_folder_that_is_known_whole_is_not_read_again_until_it_changes() -> None:
+    folder = make(Path("runs").absolute(), "bot", "b").parent
+    rested(folder)
+    assert states() == {"b": "SUCCEEDED"}
+    assert list(registry.marks()) == [str(folder)]
+    kept = folder.stat()
+    make(Path("runs").absolute(), "bot", "c", "FAILED")
+    os.utime(folder, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert states() == {"b": "SUCCEEDED"}  # not looked at: the folder says that nothing came
+    os.utime(folder)
+    assert states() == {"b": "SUCCEEDED", "c": "FAILED"}
+
+
+def test_a_folder_that_changed_just_now_is_read_again() -> None:
+    folder = make(Path("runs").absolute(), "bot", "b").parent
+    assert states() == {"b": "SUCCEEDED"}
+    assert registry.marks() == {}
+    rested(folder)
+    (folder / "notes.txt").touch()
+    (folder / "half").mkdir()
+    rested(folder)
+    assert states() == {"b": "SUCCEEDED"}
+    assert registry.marks() == {}  # what will become of `half` does not change the folder
+
+
+def test_a_folder_of_runs_that_comes_back_as_it_was_is_found() -> None:
+    folder = make(Path("runs").absolute(), "bot", "b").parent
+    rested(folder)
+    assert states() == {"b": "SUCCEEDED"}
+    folder.rename(folder.parent.parent / "away")
+    assert states() == {}
+    (folder.parent.parent / "away").rename(folder)
+    assert states() == {"b": "SUCCEEDED"}
+
+
+def test_the_newest_are_found_behind_many_that_are_gone() -> None:
+    root = Path("runs").absolute()
+    folders = [make(root, "bot", f"r{number:02}", created=float(number)) for number in range(30)]
+    assert len(listed()) == 30
+    for folder in folders[3:]:
+        shutil.rmtree(folder)
+    assert [run.id for run in listed(last=2)] == ["r01", "r02"]
+    assert live() == []
+    assert registry.directories() == {str(folder) for folder in folders[:3]}
+
+
+def test_ps_forgets_what_is_gone_and_keeps_what_has_ended() -> None:
+    root = Path("runs").absolute()
+    gone, ended = make(root, "bot", "gone", None), make(root, "bot", "ended", None)
+    assert live() == []
+    shutil.rmtree(gone)
+    end(ended, "FAILED")
+    assert live() == []
+    assert [(row[0], row[5]) for row in registry.newest_first()] == [(str(ended), "FAILED")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ftctl.errors import FtctlError, Missing, UsageError
-from ftctl.facts.model import Gpu, MachineFacts, ModelFacts
+from ftctl.facts.model import EngineFacts, Gpu, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.kv_cache import kv_need, kv_token_values
 from ftctl.plan.model import ServePlan
@@ -64,7 +65,8 @@ def test_what_the_job_sets_stands() -> None:
 
 
 def test_the_cpu_environment_leaves_gpus_alone() -> None:
-    assert decide(Deploy(), on=machine(2), variant="cpu")[0].devices == ()
+    engine = EngineFacts("vllm", "cpu", Path("/env/bin/python"), installed=True)
+    assert decide(Deploy(), on=machine(2), engine=engine)[0].devices == ()
 
 
 @pytest.mark.parametrize(

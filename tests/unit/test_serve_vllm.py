@@ -14,7 +14,7 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import server
-from ftctl.servers.vllm import LORA_RANKS, lora_rank
+from ftctl.servers.vllm_lora import LORA_RANKS, lora_rank
 
 MODEL = Artifact("model", Path("/runs/a b/客服/model"))
 ADAPTER = Artifact("adapter", Path("/runs/x/output"), base="/models/base", lora_rank=12)
@@ -68,6 +68,7 @@ def test_the_cpu_command_whole() -> None:
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_CPU_KVCACHE_SPACE": None,
         "OMP_NUM_THREADS": "1",
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": None,
     }
 
 
@@ -165,8 +166,6 @@ def test_what_ftctl_decides_cannot_be_set_natively(key: str) -> None:
         render(deploy=Deploy(native={key: "x"}))
 
 
-def test_a_server_of_later_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="lmdeploy: not available in this version"):
-        server("lmdeploy")
+def test_a_server_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no server is called vlm"):
         server("vlm")
