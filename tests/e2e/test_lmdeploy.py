@@ -143,7 +143,8 @@ def test_its_parser_reads_what_ftctl_renders(python: Path, tmp_path: Path) -> No
     two = ServePlan("lmdeploy", "ft", "none", (0, 1), 2, "bfloat16", 4096, 1, 2, trust_remote_code=True)
     whole = render(
         two, dtype="bfloat16", gpu_memory_share=0.5, max_concurrency=8, prefix_caching=False,
-        kv_cache_dtype="int4", quantization="awq", tool_parser="qwen", reasoning_parser="qwen-qwq", log_requests=True, tls=tls,
+        kv_cache_dtype="int4",
+        quantization="awq", tool_parser="qwen", reasoning_parser="qwen-qwq", log_requests=True, tls=tls,
         native={"max_prefill_token_num": 4096, "hf_overrides": {"rope_scaling": {"type": "yarn"}}},
     )  # fmt: skip
     attached = render(
