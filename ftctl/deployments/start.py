@@ -181,7 +181,7 @@ def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
         "name": entry.name,
         "state": "starting",
         "detail": store.parity_line(parity),
-        "elapsed": round(time.time() - entry.deployment.created, 1),
+        "elapsed": round(store.uptime(entry), 1),
         "parity": asdict(parity),
     }
     store.note(entry, told)

@@ -21,7 +21,7 @@ from ftctl.errors import UsageError
 from ftctl.events import Event
 from ftctl.paths import deployments_dir
 from ftctl.plan.serve_kind import ENDPOINTS
-from ftctl.process import NOBODY, ProcessId, alive
+from ftctl.process import NOBODY, ProcessId, age, alive
 from ftctl.record import from_record, to_record
 
 RECORD, KEY, LOG, EVENTS = "deployment.json", "key", "server.log", "events.jsonl"
@@ -210,9 +210,10 @@ def note(entry: Entry, data: Mapping[str, Any]) -> None:
         events.write(Event("deployment", time.time(), {"name": entry.name, **data}).line() + "\n")
 
 
-def uptime(entry: Entry, now: float | None = None) -> float:
-    """Seconds since it was started."""
-    return (time.time() if now is None else now) - entry.deployment.created
+def uptime(entry: Entry) -> float:
+    """Seconds since its process was started; where that is not known, since it was recorded."""
+    process = entry.deployment.process
+    return age(process) if process.started else max(0.0, time.time() - entry.deployment.created)
 
 
 def how_asked(deployment: Deployment) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Parity of a language model: the token ids that a server makes of conversations against the trained ones.
 
 The artifact's or the run's trained_template.json has the conversations and what the training engine makes of
-them; the server is asked by its own /tokenize, which applies its chat template.
+them; vLLM is asked by its own /tokenize, which applies its chat template. LMDeploy tells no ids: there the
+tokens of a prompt are counted.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,13 @@ INFERRED = "earlier turns' empty thoughts are dropped, as LLaMA-Factory's own in
 
 @dataclass(frozen=True)
 class Difference:
-    """A conversation of which the server makes other tokens: from which on, and the ids; or its refusal."""
+    """A conversation of which the server makes other tokens: from which on, and the ids; or that in words."""
 
     name: str
     at: int = 0
     trained: tuple[int, ...] = ()
     served: tuple[int, ...] = ()
-    refusal: str = ""
+    words: str = ""
 
 
 def whole(trained: Mapping[str, Any]) -> bool:
@@ -46,14 +47,17 @@ def whole(trained: Mapping[str, Any]) -> bool:
     )
 
 
-def compare(trained: Mapping[str, Any], served: Sequence[int] | str) -> Difference | None:
-    """How what a server makes of a conversation (ids, or the words of its refusal) differs from what was
-    trained; None where it does not."""
-    name = str(trained["name"])
+def compare(trained: Mapping[str, Any], served: Sequence[int] | int | str) -> Difference | None:
+    """How what a server makes of a conversation (ids, how many, or the words of its refusal) differs from
+    what was trained; None where it does not."""
+    name, wanted, also = str(trained["name"]), trained["ids"], trained.get("also")
     if isinstance(served, str):
-        return Difference(name, refusal=served)
-    wanted = trained["ids"]
-    if list(served) in (wanted, trained.get("also")):
+        return Difference(name, words=f"the server refuses it: {served}")
+    if isinstance(served, int):
+        if served in (len(wanted), None if also is None else len(also)):
+            return None
+        return Difference(name, words=f"the server makes {served} tokens of it and {len(wanted)} are trained")
+    if list(served) in (wanted, also):
         return None
     pairs = enumerate(zip(wanted, served, strict=False))
     at = next((at for at, (one, other) in pairs if one != other), min(len(wanted), len(served)))
@@ -66,10 +70,12 @@ def template_parity(deployment: Deployment, plan: ServePlan, key: str, trained: 
     Raises Unlike with the first difference in text and ids and the way out, where one that the data has the
     like of differs, or where the server would not stop at the end of an answer.
     """
-    if plan.engine not in TOKENIZES:
-        return Parity("tokens", note=f"{plan.engine} tells no tokens of a conversation: parity not checked")
     conversations = trained["conversations"]
-    served = [_tokens(deployment, key, one) for one in conversations]
+    ask: Callable[[Deployment, str, Mapping[str, Any]], list[int] | int | str] = _ids
+    if plan.engine not in TOKENIZES:
+        # Tools need a parser to be asked with, which only who uses them has set.
+        conversations, ask = [one for one in conversations if not one.get("tools")], _count
+    served = [ask(deployment, key, one) for one in conversations]
     pairs = zip(conversations, served, strict=True)
     found = {one["name"]: compare(one, ids) for one, ids in pairs}
     differing = [different for different in found.values() if different is not None]
@@ -88,13 +94,30 @@ def template_parity(deployment: Deployment, plan: ServePlan, key: str, trained: 
     return Parity("tokens", round(same, 4), len(conversations), note=_note(differing, conversations, served))
 
 
-def _tokens(deployment: Deployment, key: str, one: Mapping[str, Any]) -> list[int] | str:
+def _ids(deployment: Deployment, key: str, one: Mapping[str, Any]) -> list[int] | str:
     """The server's token ids of a conversation up to the answer, or the words of its refusal."""
-    body = {"model": deployment.model, "messages": one["messages"], "add_generation_prompt": True}
+    answer = _ask(deployment, key, one, "/tokenize", {"add_generation_prompt": True})
+    return answer if isinstance(answer, str) else [int(token) for token in answer["tokens"]]
+
+
+def _count(deployment: Deployment, key: str, one: Mapping[str, Any]) -> int | str:
+    """How many tokens the server makes of a conversation up to the answer, by what it bills for one."""
+    answer = _ask(deployment, key, one, "/v1/chat/completions", {"max_tokens": 1, "temperature": 0})
+    return answer if isinstance(answer, str) else int(answer["usage"]["prompt_tokens"])
+
+
+def _ask(
+    deployment: Deployment, key: str, one: Mapping[str, Any], path: str, more: Mapping[str, Any]
+) -> dict[str, Any] | str:
+    """What the server answers to a conversation, or the words of its refusal.
+
+    Raises FtctlError where it does not answer.
+    """
+    body = {"model": deployment.model, "messages": one["messages"], **more}
     body |= {"tools": one["tools"]} if one.get("tools") else {}
     body |= {"chat_template_kwargs": one["kwargs"]} if one.get("kwargs") else {}
     try:
-        status, answer = client.request(deployment.url, "/tokenize", key=key, body=body)
+        status, answer = client.request(deployment.url, path, key=key, body=body)
     except (OSError, http.client.HTTPException) as error:
         told = f"{deployment.name} did not give the tokens of the conversation {one['name']!r}"
         raise FtctlError(
@@ -102,13 +125,14 @@ def _tokens(deployment: Deployment, key: str, one: Mapping[str, Any]) -> list[in
         ) from error
     if status != 200:
         return client.reason(answer)
-    return [int(token) for token in json.loads(answer)["tokens"]]
+    value: dict[str, Any] = json.loads(answer)
+    return value
 
 
 def _told(deployment: Deployment, key: str, first: Difference) -> str:
     """A difference in text and ids."""
-    if first.refusal:
-        return f"the server refuses it: {first.refusal}"
+    if first.words:
+        return first.words
     sides = []
     for what, ids in (("trained", first.trained), ("served", first.served)):
         part = ids[first.at : first.at + SHOWN]
@@ -167,7 +191,10 @@ def _note(
 ) -> str:
     """What is not as trained and no fault: of tools no row of the data had, and of earlier thoughts."""
     inferred = any(
-        ids == one.get("also") != one["ids"] for one, ids in zip(conversations, served, strict=True)
+        ids != one["ids"] and ids == one.get("also") for one, ids in zip(conversations, served, strict=True)
+    )
+    counted = (
+        "by their number, and none with tools: the server tells no ids" if isinstance(served[0], int) else ""
     )
     tools = "with tools, which the data has none of, it sees other tokens" if differing else ""
-    return "; ".join(part for part in (tools, INFERRED if inferred else "") if part)
+    return "; ".join(part for part in (counted, tools, INFERRED if inferred else "") if part)

@@ -27,13 +27,13 @@ def look_at_template() -> None:
     if os.environ.get("RANK", "0") != "0" or read_args().get("stage", "sft") not in STAGES:
         return
     value = write()
-    found = {"same": value["source"] == "saved", "rewritten": value["source"] == "template"}
+    found = {"same": value["source"] in ("saved", "given"), "rewritten": value["source"] == "template"}
     name, count = value["template"], len(value["conversations"])
     state = next((state for state, is_it in found.items() if is_it), "unlike")
     report("template", state=state, template=name, conversations=count)
     if state == "unlike" and os.environ.get("FTCTL_PARITY") == "fail":
         trained = f"the template {name}" if name else "what LLaMA-Factory makes of the model's chat template"
-        raise TemplateDiffers(f"{trained} has no like among chat templates: {words(value)}")
+        raise TemplateDiffers(f"{trained} has no like among the chat templates: {words(value)}")
 
 
 def main() -> None:

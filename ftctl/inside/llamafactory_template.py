@@ -10,6 +10,7 @@ tokenizer alone, no weights, and takes no GPU. Seen with 0.9.5.
 
 import copy
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Iterator, Mapping
@@ -121,7 +122,11 @@ def asked(trained: Trained, tools_needed: bool) -> Iterator[dict[str, Any]]:
 
 
 def candidates(trained: Trained) -> Iterator[tuple[str, Any]]:
-    """The jinja that the engine saves, then one of the template's own parts."""
+    """The jinja that the engine saves, then one of the template's own parts; or the one that the job's
+    server is given, as a file or as it is."""
+    if given := os.environ.get("FTCTL_CHAT_TEMPLATE"):
+        yield "given", given if "{" in given else pathlib.Path(given).read_text(encoding="utf-8")
+        return
     if trained.tokenizer.chat_template:
         yield "saved", trained.tokenizer.chat_template
     try:
@@ -192,11 +197,12 @@ def examine(model_args: Any, data_args: Any) -> dict[str, Any]:
 def words(value: Mapping[str, Any]) -> str:
     """Where the chat template that is tried first goes another way, for people."""
     needed = {one["name"]: one for one in value["conversations"] if one["needed"]}
-    found: list[dict[str, Any]] = next(iter(value["differences"].values()), [])
+    source, found = next(iter(value["differences"].items()), ("", []))
+    own = "deploy.native.chat_template" if source == "given" else "the tokenizer's own"
     first = next((one for one in found if one["name"] in needed), None)
     if first is None:
         return "the tokenizer has no chat template"
-    where = f"({first['name']}) the tokenizer's own"
+    where = f"({first['name']}) {own}"
     if "error" in first:
         return f"{where} fails: {first['error'][:100]}"
     trained = needed[first["name"]]["text"]

@@ -91,7 +91,7 @@ class Reporter(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # transformers 5 takes how often to log, save and evaluate from a checkpoint's state, in silence.
         state.compute_steps(args, state.max_steps)
-        self.begun, self.first_step = time.time(), state.global_step
+        self.begun, self.first_step = time.monotonic(), state.global_step
         if STOP_ON != "never":
             args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of NaN
         self.emit(
@@ -131,7 +131,7 @@ class Reporter(TrainerCallback):
             self.emit(state, "warning", message=said)
 
     def step(self, args: Any, state: Any, logs: dict[str, Any]) -> dict[str, Any]:
-        elapsed = max(time.time() - self.begun, 1e-9)
+        elapsed = max(time.monotonic() - self.begun, 1e-9)
         done = state.global_step - self.first_step
         batch = self.batch or args.train_batch_size
         samples = done * batch * args.gradient_accumulation_steps * args.world_size

@@ -34,8 +34,9 @@ class Attempt:
 
 def lost_record(run: RunDir) -> Mapping[str, Any]:
     """The exit record of an attempt whose supervisor died before it could write one."""
-    last = max((event.time for event in run.events()), default=0.0)
-    return {"state": "LOST", "exit_code": 1, "message": LOST, "remedy": "", "ended": last}
+    last = run.newest()
+    ended = last.time if last is not None else 0.0
+    return {"state": "LOST", "exit_code": 1, "message": LOST, "remedy": "", "ended": ended}
 
 
 def phases_of(run: RunDir, plan: Plan) -> tuple[str, ...]:

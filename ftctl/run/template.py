@@ -43,6 +43,6 @@ def examined(plan: Plan) -> Mapping[str, Any]:
 
 def verdict(value: Mapping[str, Any]) -> dict[str, Any]:
     """The event that the training would begin with: state, template, conversations."""
-    states = {"saved": "same", "template": "rewritten"}
+    states = {"saved": "same", "given": "same", "template": "rewritten"}
     state = states.get(str(value.get("source")), "unlike")
     return {"state": state, "template": value.get("template"), "conversations": len(value["conversations"])}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ def test_a_template_like_the_tokenizers_own_gives_the_same_tokens(served: Served
     assert found is not None
     assert (found.measure, found.count, found.differs) == ("tokens", 11, False)
     assert found.note == "with tools, which the data has none of, it sees other tokens"
+
+
+def test_a_server_is_counted_by_as_well(served: Served, trained: Path) -> None:
+    one = Deployment("tiny", "lmdeploy", "tiny", served.url, ProcessId(1, 1, "boot"), 0.0, "/d", str(trained))
+    (trained / TRAINED).write_text((trained / "qwen3_nothink" / TRAINED).read_text())
+    found = check_parity(one, replace(PLAN, engine="lmdeploy"), served.key, trained / "log")
+    assert found is not None
+    assert (found.figure, found.count) == (1.0, 9)
+    (trained / TRAINED).write_text((trained / "llama3" / TRAINED).read_text())
+    with pytest.raises(Unlike, match="tokens of it and"):
+        check_parity(one, replace(PLAN, engine="lmdeploy"), served.key, trained / "log")
 
 
 @pytest.mark.parametrize(

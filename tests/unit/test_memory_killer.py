@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,27 +16,17 @@ from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from ftctl.run.follow import follow
 from ftctl.supervise.guard import engine_of
-from ftctl.supervise.memory_killer import GROUPS
+from tests.memory_group import JOIN, little_memory
 from tests.plans import plan
 from tests.standin.launch import ENGINE
-from tests.waiting import until
 
 LIMIT = 160 * 2**20  # bytes: enough for a node and a small program
-JOIN = 'echo $$ > "$0" && exec "$@"'  # by sh: what is executed is in the group of this file
 
 
 @pytest.fixture
 def group() -> Iterator[Path]:
-    """The file by which a process joins a control group of LIMIT bytes; removed at the end."""
-    folder = GROUPS / "memory" / f"ftctl-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-        (folder / "memory.limit_in_bytes").write_text(str(LIMIT))
-    except OSError as error:
-        pytest.skip(f"no control group for memory can be made here: {error.strerror}")
-    yield folder / "cgroup.procs"
-    until(lambda: not (folder / "cgroup.procs").read_text().split())
-    folder.rmdir()
+    with little_memory(LIMIT) as file:
+        yield file
 
 
 def ended(run: RunDir) -> tuple[str, str]:

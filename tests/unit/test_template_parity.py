@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,13 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.process import ProcessId
 from ftctl.record import to_record
+from ftctl.run.template import verdict
 from ftctl.servers.vllm import arguments
+from ftctl.trainers.llamafactory import render
 from ftctl.view.progress import sentence
+from tests.conftest import Cli
+from tests.model_files import write_model
+from tests.plans import plan
 
 PLAN = ServePlan("vllm", "ft", "none", (), 1, "float32", 512)
 HELLO = [{"role": "user", "content": "hello"}]
@@ -48,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = 200, {"prompt": "".join(map(chr, body["tokens"]))}
         elif "refuse" in text_of(body):
             status, answer = 400, {"error": {"message": "System role not supported"}}
+        elif self.path == "/v1/chat/completions":
+            status, answer = 200, {"usage": {"prompt_tokens": len(text_of(body)), "completion_tokens": 1}}
         else:
             status, answer = 200, {"tokens": list(map(ord, text_of(body)))}
         said = json.dumps(answer).encode()
@@ -139,6 +147,17 @@ def test_what_the_engines_own_inference_gives_is_as_good_and_told(url: str, tmp_
     assert check(url, tmp_path, thought) == Parity("tokens", 1.0, 1, INFERRED)
 
 
+def test_a_server_that_tells_no_ids_is_asked_for_their_number(url: str, tmp_path: Path) -> None:
+    (tmp_path / TRAINED).write_text(json.dumps({"conversations": [conversation("<user>HELLO")]}))
+    one = Deployment("ft", "lmdeploy", "ft", url, ProcessId(1, 2, "boot"), 5.0, "/f", str(tmp_path))
+    plan = replace(PLAN, engine="lmdeploy")
+    parity = check_parity(one, plan, "key", tmp_path / "log")
+    assert parity == Parity("tokens", 1.0, 1, "by their number, and none with tools: the server tells no ids")
+    (tmp_path / TRAINED).write_text(json.dumps({"conversations": [conversation("<user>hi")]}))
+    with pytest.raises(Unlike, match="the server makes 11 tokens of it and 8 are trained"):
+        check_parity(one, plan, "key", tmp_path / "log")
+
+
 def test_one_that_ends_early_differs_at_its_end() -> None:
     found = compare(conversation("<user>hello"), list(map(ord, "<user>")))
     assert found is not None
@@ -218,3 +237,40 @@ def test_what_a_template_is_told_unasked_becomes_an_argument(tmp_path: Path) -> 
 )
 def test_the_events_of_a_template_are_sentences(data: dict[str, Any], said: str) -> None:
     assert said in (sentence(Event("template", 0.0, data)) or "")
+
+
+@pytest.mark.parametrize(
+    ("deploy", "told"),
+    [
+        (None, {}),
+        (Deploy(), {"FTCTL_PARITY": "fail"}),
+        (Deploy(parity="warn"), {}),
+        (
+            Deploy(native={"chat_template": "/own.jinja"}),
+            {"FTCTL_PARITY": "fail", "FTCTL_CHAT_TEMPLATE": "/own.jinja"},
+        ),
+    ],
+)
+def test_the_training_is_told_what_will_serve_it(deploy: Deploy | None, told: dict[str, str]) -> None:
+    env = render(plan(deploy=deploy)).env
+    assert {name: env[name] for name in env if name in ("FTCTL_PARITY", "FTCTL_CHAT_TEMPLATE")} == told
+
+
+@pytest.mark.parametrize(
+    ("source", "state"), [("saved", "same"), ("given", "same"), ("template", "rewritten"), (None, "unlike")]
+)
+def test_what_plan_says_is_what_the_training_begins_with(source: str | None, state: str) -> None:
+    value: dict[str, Any] = {"source": source, "template": "alpaca", "conversations": [{}, {}]}
+    assert verdict(value) == {"state": state, "template": "alpaca", "conversations": 2}
+
+
+def test_a_template_is_checked_only_where_one_is_trained_by_an_engine_that_is_there(ftctl: Cli) -> None:
+    job = {"name": "a", "model": str(write_model(ftctl.cwd / "model")), "data": {"train": "rows.jsonl"}}
+    (ftctl.cwd / "rows.jsonl").write_text('{"instruction": "a", "output": "b"}\n' * 4)
+    (ftctl.cwd / "job.yaml").write_text(json.dumps({**job, "train": {}, "resources": {"gpus": 0}}))
+    nowhere = {"FTCTL_ENGINES": str(ftctl.home / "none"), "FTCTL_LLAMAFACTORY_PYTHON": ""}
+    answer = ftctl("plan", "job.yaml", "--check-template", env=nowhere, code=4)
+    assert "llamafactory is not installed" in answer.err
+    (ftctl.cwd / "dummy.yaml").write_text(json.dumps({**job, "train": {"engine": "dummy"}}))
+    answer = ftctl("plan", "dummy.yaml", "--check-template", env=nowhere, code=2)
+    assert "only a language model that LLaMA-Factory trains" in answer.err
