@@ -32,7 +32,10 @@ INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigab
 TRAIN_TIMEOUT = 600.0
 
 # Files whose engine tests take longest.
-LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
+LONG = (
+    "test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding", "test_resume",
+    "test_resume_retrieval", "test_train_retrieval_ends",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
