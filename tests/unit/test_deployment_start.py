@@ -216,6 +216,17 @@ def test_stop_leaves_no_child(serve: Starter, how: str) -> None:
     assert not (Path(deployment.folder) / store.KEY).exists()
 
 
+def test_a_stop_that_cannot_be_recorded_ends_it_all_the_same(serve: Starter) -> None:
+    folder = Path(serve().folder)
+    child = int((folder / "child.pid").read_text())
+    (folder / f".{store.RECORD}.{os.getpid()}").mkdir()  # as on a full disk, the record cannot be written
+    with pytest.raises(OSError, match="Is a directory"):
+        stop(store.get("ft"), now=True)
+    assert members() == () and gone(child)
+    assert store.state(store.get("ft")) == "dead"
+    (folder / f".{store.RECORD}.{os.getpid()}").rmdir()
+
+
 def test_what_a_killed_leader_left_is_ended(serve: Starter) -> None:
     deployment = serve("stubborn", restart="never")
     child = int((Path(deployment.folder) / "child.pid").read_text())
