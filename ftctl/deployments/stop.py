@@ -35,7 +35,7 @@ def stop(
         # Recorded first: nobody starts it again, and who waits for it sees that its end was meant.
         ended = change(entry, ended=time.time(), why=why, remedy=remedy)
         stop_session(ended.deployment.process, grace=0.0 if now else grace)
-    finally:  # on a full disk too nothing is left, and the next look at it tells that it is dead
+    finally:  # on a full disk too, nothing of it is left
         _dismiss(entry)
         last = find(entry.name) or entry  # the keeper may have started one in between
         stop_session(last.deployment.process, grace=0.0)

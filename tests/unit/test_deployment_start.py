@@ -219,12 +219,15 @@ def test_stop_leaves_no_child(serve: Starter, how: str) -> None:
 def test_a_stop_that_cannot_be_recorded_ends_it_all_the_same(serve: Starter) -> None:
     folder = Path(serve().folder)
     child = int((folder / "child.pid").read_text())
-    (folder / f".{store.RECORD}.{os.getpid()}").mkdir()  # as on a full disk, the record cannot be written
-    with pytest.raises(OSError, match="Is a directory"):
-        stop(store.get("ft"), now=True)
+    in_the_way = folder / f".{store.RECORD}.{os.getpid()}"
+    in_the_way.mkdir()  # as on a full disk, the record cannot be written
+    try:
+        with pytest.raises(OSError, match="Is a directory"):
+            stop(store.get("ft"), now=True)
+    finally:
+        in_the_way.rmdir()
     assert members() == () and gone(child)
-    assert store.state(store.get("ft")) == "dead"
-    (folder / f".{store.RECORD}.{os.getpid()}").rmdir()
+    assert store.state(store.get("ft")) in ("stopped", "dead"), "its keeper may have recorded it"
 
 
 def test_what_a_killed_leader_left_is_ended(serve: Starter) -> None:
