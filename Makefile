@@ -31,6 +31,7 @@ ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
 FUZZ ?= 5000
 FAULTS ?= 200
+SEEDED := $(if $(SEED),--seed $(SEED))
 
 # The quick tests wait for processes more than they compute; of the engines two run at a time.
 SPREAD := -n 3 --dist worksteal
@@ -57,8 +58,10 @@ test: lint ## check, and the end-to-end tests with the real engines (installs wh
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)
 
-faults: $(READY) ## strike runs at random moments (minutes); FAULTS=N kills, and SEED=N again the same
-	$(BIN)/python -m tests.faults.suite $(FAULTS) $(if $(SEED),--seed $(SEED))
+faults: $(READY) ## strike runs and deployments at random moments (minutes); FAULTS=N, SEED=N
+	$(BIN)/python -m tests.faults.suite $(FAULTS) $(SEEDED)
+	$(BIN)/python -m tests.faults.deployments $(SEEDED)
+	$(BIN)/python -m tests.faults.real $(SEEDED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
