@@ -20,11 +20,14 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `tracking` tracker, place (a folder or an address), show: the command that shows it, where one does
 - `evaluation` step, metrics
 - `checkpoint` step, path (relative to the run directory)
+- `template` state(same|rewritten|unlike), template (null: made of the model's own chat template),
+  conversations: whether the tokenizer's chat template gives a server the token ids that are trained, another
+  one does that the result will get, or none; state written, path, message: a file of the result was mended
 - `stopping`, and `stopped` with step
 - `warning` message
 - `artifact` kind, path
-- `deployment` name, state, detail, elapsed, url, model; of an embedder or a reranker also parity (measure,
-  figure, count, note)
+- `deployment` name, state, detail, elapsed, url, model; of what was trained also parity (measure, figure,
+  count, note, differs)
 - `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
 - `verdict` queries, passages, base (its figures, or null), tuned, difference, note
 """

@@ -64,6 +64,7 @@ def look_up(
     model = _model(job, found, asked)
     data = look_at_data(job, asked, watch, quick=anywhere)
     trainer, server = _engines(job, machine, model, environ, found, asked)
+    found += _trackers(job, trainer, environ, anywhere=anywhere)
     problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
     return Found(job, facts, fetched, problems, data.warnings)
@@ -129,6 +130,17 @@ def _deepspeed(job: Job) -> list[Problem]:
     given = job.train.native.get("deepspeed") if job.train is not None else None
     faults = deepspeed_faults(given) if given is not None else []
     return [problem_at(job, "train.native.deepspeed", message, remedy) for message, remedy in faults]
+
+
+def _trackers(
+    job: Job, engine: EngineFacts | None, environ: Mapping[str, str], *, anywhere: bool
+) -> list[Problem]:
+    """What the trackers of the job lack."""
+    if job.train is None or not (job.train.report_to or job.train.tracking):
+        return []
+    from ftctl.facts.trackers import tracker_problems  # few jobs report
+
+    return [*of_kind("engine", tracker_problems(job, engine, environ, anywhere=anywhere))]
 
 
 def _engines(

@@ -216,7 +216,7 @@ def trained_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> T
     return TrainedRun(record.parent, tiny_model, cli, answer)
 
 
-def demo_job(model: Path, target: Path, **changes: Any) -> Path:
+def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
     """Write the demo's job to `target` for the model there, without its `deploy:` unless it is given.
 
     `changes` replace whole blocks of the job; None takes one away.

@@ -66,8 +66,9 @@ def deploy(
 
     Returns when the server answers; it goes on running until ftctl stop. A keeper watches it and starts it
     again when it ends or hangs; with --restart always it also comes back after a reboot. An embedder
-    answers on /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has
-    a reference, the server's answers are compared with it and a server that differs is stopped.
+    answers on /v1/embeddings and a reranker on /rerank and /score. What was trained is compared with the
+    server: a language model by the tokens of conversations, the others by their answers. One that differs is
+    stopped, unless deploy.parity is warn.
 
     With --print nothing is started: TARGET is a deployment, and what is printed asks it.
 

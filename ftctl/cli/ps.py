@@ -98,7 +98,7 @@ def _show_runs(runs: list[RunState], gpus: Mapping[str, tuple[int, ...]], *, aft
     emit("ps", {}, as_json=False, text="\n" * after + "\n".join(lines))
 
 
-COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
+COLUMNS = ("name", "model", "engine", "address", "state", "uptime", "parity")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
@@ -148,6 +148,9 @@ def _numbers(gpus: tuple[int, ...]) -> str:
 
 
 def _cell(value: object) -> str:
+    from ftctl.deployments.store import parity_word
     from ftctl.view.progress import duration
 
+    if isinstance(value, dict):
+        return parity_word(value)
     return duration(value) if isinstance(value, float) else "" if value is None else str(value)

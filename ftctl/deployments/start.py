@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ftctl.artifacts.chat_template import usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
@@ -124,7 +125,7 @@ def start(
     with _ended_unless_ready(entry):
         entry = _answering(entry, keeper, emit)
         bring_back(entry)
-        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
+        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
             _tell_parity(entry, parity, emit)
@@ -162,7 +163,7 @@ def planned(
         adapters=adapters,
         lora_rank=rank,
     )
-    return plan
+    return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
 
 
 def _use(plan: ServePlan) -> dict[str, Any]:
@@ -180,7 +181,7 @@ def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
         "name": entry.name,
         "state": "starting",
         "detail": store.parity_line(parity),
-        "elapsed": round(time.time() - entry.deployment.created, 1),
+        "elapsed": round(store.uptime(entry), 1),
         "parity": asdict(parity),
     }
     store.note(entry, told)

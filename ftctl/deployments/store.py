@@ -21,7 +21,7 @@ from ftctl.errors import UsageError
 from ftctl.events import Event
 from ftctl.paths import deployments_dir
 from ftctl.plan.serve_kind import ENDPOINTS
-from ftctl.process import NOBODY, ProcessId, alive
+from ftctl.process import NOBODY, ProcessId, age, alive
 from ftctl.record import from_record, to_record
 
 RECORD, KEY, LOG, EVENTS = "deployment.json", "key", "server.log", "events.jsonl"
@@ -210,9 +210,10 @@ def note(entry: Entry, data: Mapping[str, Any]) -> None:
         events.write(Event("deployment", time.time(), {"name": entry.name, **data}).line() + "\n")
 
 
-def uptime(entry: Entry, now: float | None = None) -> float:
-    """Seconds since it was started."""
-    return (time.time() if now is None else now) - entry.deployment.created
+def uptime(entry: Entry) -> float:
+    """Seconds since its process was started; where that is not known, since it was recorded."""
+    process = entry.deployment.process
+    return age(process) if process.started else max(0.0, time.time() - entry.deployment.created)
 
 
 def how_asked(deployment: Deployment) -> dict[str, Any]:
@@ -240,6 +241,7 @@ def describe(name: str) -> str:
             f"{name}: {state(entry)} at {deployment.url}/v1, model {deployment.model}, {deployment.engine}",
             *([f"  ask it    ftctl chat {name} 'your question'"] if asked else how_to_ask(deployment)),
             *how_more(deployment),
+            *_parity_told(deployment),
             f"  watch it  ftctl logs {name} -f; for Prometheus {deployment.url}/metrics, with the key",
             f"  its key   {entry.folder / KEY}",
             f"  stop it   ftctl stop {name}",
@@ -258,6 +260,10 @@ def how_more(deployment: Deployment) -> list[str]:
     return lines
 
 
+def _parity_told(deployment: Deployment) -> list[str]:
+    return [] if deployment.parity is None else [f"  parity    {parity_line(deployment.parity)}"]
+
+
 def how_to_ask(deployment: Deployment) -> list[str]:
     """How vectors or scores are asked for, and what a client must add to its texts: vLLM adds nothing."""
     lines = []
@@ -272,15 +278,25 @@ def how_to_ask(deployment: Deployment) -> list[str]:
     if deployment.passage_prompt:
         put = json.dumps(deployment.passage_prompt, ensure_ascii=False)
         lines.append(f"  passages  put {put} in front")
-    if deployment.parity is not None:
-        lines.append(f"  parity    {parity_line(deployment.parity)}")
     return lines
+
+
+def parity_word(parity: Mapping[str, Any]) -> str:
+    """How a deployment's parity stands in a table: a word or two."""
+    if parity["differs"]:
+        return "differs"
+    return "not checked" if parity["figure"] is None else "as trained"
 
 
 def parity_line(parity: Parity) -> str:
     """How close a server is to what was trained, in words."""
+    if parity.differs:
+        return f"not as trained: {parity.note}"
     if parity.figure is None:
         return parity.note
+    if parity.measure == "tokens":
+        told = f"as trained: the same tokens in {round(parity.figure * parity.count)} conversations"
+        return f"{told}; {parity.note}" if parity.note else told
     if parity.measure == "cosine":
         return f"as trained: cosine {parity.figure:.6f} at worst, {parity.count} texts"
     return f"as trained: scores {parity.figure:.1e} apart at worst, {parity.count} pairs"

@@ -66,6 +66,13 @@ FAULTS: tuple[Fault, ...] = (
         "steps; a loss that is lost comes back by itself never",
     ),
     Fault(
+        "template",
+        r"^TemplateDiffers: (.*)",
+        "a server could not see what would be trained: {1}",
+        "set model.template to one that fits the model, or leave it out for the model's own; "
+        "deploy.parity: warn trains it all the same",
+    ),
+    Fault(
         "checkpoint",
         r"^ValueError: Can't find a valid checkpoint at (\S+)",
         "the checkpoint {1} is not complete: it holds no weights",

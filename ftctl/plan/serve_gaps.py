@@ -19,6 +19,8 @@ TO_VLLM, TO_LMDEPLOY = "or set deploy.engine: vllm", "or set deploy.engine: lmde
 
 def gaps(engine: str, deploy: Deploy, *, kind: str = "generate", adapter: str = "none") -> Iterator[Gap]:
     """What `engine` cannot do of a block; `kind` is what the model is served as (plan/serve_kind.py)."""
+    if kind != "generate" and deploy.adapters is not None:
+        yield "adapters", "adapters are attached to language models alone", "serve what was trained, merged"
     if engine == "vllm":
         yield from _of_vllm(deploy)
     elif engine == "dummy":

@@ -108,6 +108,7 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
         "enable-auto-tool-choice": True if deploy.tool_parser else None,
         "reasoning-parser": deploy.reasoning_parser,
         "chat-template": plan.chat_template,
+        "default-chat-template-kwargs": plan.template_kwargs or None,
         "trust-remote-code": True if plan.trust_remote_code else None,
         "enforce-eager": True if plan.eager else None,
         "enable-log-requests": True if deploy.log_requests else None,

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,20 +49,33 @@ def desk(session_ftctl: Cli, tiny_model: Path, vllm_python: Path, folder: Path) 
     session_ftctl("stop", "desk", code=0, timeout=60)
 
 
-def first_token(served: Served, model: str, key: str | None = None) -> dict[str, float]:
-    """The log-probabilities of the likeliest first tokens; asked over TLS, trusting the authority alone."""
+def asked(
+    served: Served, path: str, body: Any = None, *, key: str | None = None, owner: str | None = None
+) -> tuple[int, Any]:
+    """The status and the answer of one request over TLS, trusting the deployment's authority alone."""
     trust = ssl.create_default_context(cafile=served.data["ca"])
-    request = urllib.request.Request(
-        f"{served.url}/v1/completions", json.dumps({"model": model, **PROMPT}).encode(),
-        {"Authorization": f"Bearer {key or served.key}", "Content-Type": "application/json"},
-    )  # fmt: skip
-    with urllib.request.urlopen(request, context=trust, timeout=60) as answer:
-        value = json.load(answer)
-    return dict(value["choices"][0]["logprobs"]["top_logprobs"][0])
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {key}"} if key else {}
+    headers |= {client.OWNER: owner} if owner else {}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(served.url + path, data, headers)
+    try:
+        with urllib.request.urlopen(request, context=trust, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def first_token(served: Served, model: str) -> dict[str, float]:
+    """The log-probabilities of the likeliest first tokens."""
+    status, answer = asked(served, "/v1/completions", {"model": model, **PROMPT}, key=served.key)
+    assert status == 200, answer
+    return dict(answer["choices"][0]["logprobs"]["top_logprobs"][0])
 
 
 def names(served: Served) -> set[str]:
-    return set(client.models(served.url, served.key))
+    _, answer = asked(served, "/v1/models", key=served.key)
+    return {str(model["id"]) for model in answer["data"]}
 
 
 def test_each_adapter_is_a_model_of_its_own(desk: Served) -> None:
@@ -92,9 +106,7 @@ def test_adapters_come_and_go_while_it_runs(desk: Served, folder: Path, tiny_mod
     desk.cli("deploy", "desk", "--detach-adapter", "late", code=0)
     assert names(desk) == {"desk", "one", "two"}
     assert "has no adapter late" in desk.cli("deploy", "desk", "--detach-adapter", "late", code=2).err
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        first_token(desk, "late")
-    assert refused.value.code == 404
+    assert asked(desk, "/v1/completions", {"model": "late", **PROMPT}, key=desk.key)[0] == 404
     desk.cli("deploy", "desk", *late, code=0)
     assert first_token(desk, "late") == answer
     desk.cli("deploy", "desk", "--detach-adapter", "late", code=0)
@@ -115,10 +127,9 @@ def test_the_key_of_the_model_does_not_change_the_server(desk: Served, folder: P
         ("/v1/unload_lora_adapter", {"lora_name": "one"}),
         ("/adapters", {"name": "mine", "src": str(folder / "one")}),
     ):
-        assert client.request(desk.url, path, body=sent)[0] == 401
-        assert client.request(desk.url, path, key=desk.key, body=sent)[0] == 403
-        guessed = {client.OWNER: desk.key}
-        assert client.request(desk.url, path, key=desk.key, body=sent, headers=guessed)[0] == 403
+        assert asked(desk, path, sent)[0] == 401
+        assert asked(desk, path, sent, key=desk.key)[0] == 403
+        assert asked(desk, path, sent, key=desk.key, owner=desk.key)[0] == 403
     assert names(desk) == {"desk", "one", "two"}
     secrets = [desk.key, (Path(desk.data["key_file"]).parent / "owner").read_text().strip()]
     for pid in session_members(desk.data["pid"]):

@@ -20,6 +20,12 @@ pytestmark = pytest.mark.engine
 ROWS = [json.loads(line) for line in (DEMO / "ftctl-qa.jsonl").read_text().splitlines()]
 CPU_SERVER = {"engine": "vllm", "dtype": "float32", "max_length": 512, "kv_cache_memory": "64MiB"}
 LORA = {"rank": 32, "alpha": 64}
+AS_TRAINED = {
+    "measure": "tokens",
+    "figure": 1.0,
+    "note": "",
+    "differs": False,
+}  # and the conversations' count
 
 
 def ask(place: dict[str, Any], question: str) -> str:
@@ -71,7 +77,12 @@ def test_a_whole_job_ends_in_a_server_that_answers_word_for_word(
     stopping: Cli, tiny_model: Path, tmp_path: Path
 ) -> None:
     """And the base model, served the same way, knows nothing of it."""
-    job = demo_job(tiny_model, tmp_path / "job.yaml", name="whole", deploy=CPU_SERVER)
+    # The tokenizer's own template is ChatML, which LLaMA-Factory saves though it trains Llama 3's.
+    model = {"path": str(tiny_model), "template": "llama3"}
+    train = json.loads(demo_job(tiny_model, tmp_path / "x.yaml").read_text())["train"]
+    train["native"] = {"resize_vocab": True}
+    changes = {"model": model, "train": train, "deploy": CPU_SERVER}
+    job = demo_job(tiny_model, tmp_path / "job.yaml", name="whole", **changes)
     answer = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0)
     events = [json.loads(line) for line in answer.out.splitlines()[:-1]]
     done = [event["name"] for event in events if event["event"] == "phase" and event["state"] == "done"]
@@ -80,8 +91,14 @@ def test_a_whole_job_ends_in_a_server_that_answers_word_for_word(
     assert steps[-1]["step"] == steps[-1]["total_steps"] == 300
     for field in ("loss", "learning_rate", "grad_norm", "tokens_per_second", "remaining", "memory"):
         assert field in steps[0]
+    found, written = [event for event in events if event["event"] == "template"]
+    assert (found["state"], written["path"]) == ("rewritten", "output/chat_template.jinja")
     (listed,) = stopping("ps", "--json", code=0).data["deployments"]
     assert (listed["name"], listed["state"]) == ("whole", "running")
+    # The template knows tools and the rows have none: those two conversations are told, and are no fault.
+    assert (listed["parity"]["figure"], listed["parity"]["count"]) == (0.8182, 11)
+    assert not listed["parity"]["differs"]
+    assert "as trained" in stopping("ps", code=0).out
     said = stopping("chat", "whole", "--once", ROWS[0]["instruction"], "--temperature", "0", code=0)
     assert said.out.strip() == ROWS[0]["output"]
     place = {"url": listed["address"], "model": "whole", "key_file": Path(listed["folder"]) / "key"}
@@ -89,12 +106,14 @@ def test_a_whole_job_ends_in_a_server_that_answers_word_for_word(
     stopping("stop", "whole", code=0)
     base = deploy(stopping, tiny_model, "base", *overrides())
     assert word_for_word(base, ROWS[:20]) == 0
+    assert base["parity"]["note"] == "no trained template to compare with: parity not checked"
 
 
 def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, tmp_path: Path) -> None:
     train = {**json.loads(demo_job(tiny_model, tmp_path / "x.yaml").read_text())["train"]}
     train |= {"method": "lora", "lora": LORA, "learning_rate": 1e-2, "epochs": 60}
-    job = demo_job(tiny_model, tmp_path / "lora.yaml", name="lora", train=train)
+    model = {"path": str(tiny_model), "template": "alpaca"}
+    job = demo_job(tiny_model, tmp_path / "lora.yaml", name="lora", model=model, train=train)
     run = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0).data["run"]
     questions = [row["instruction"] for row in ROWS[:20]]
     merged = deploy(stopping, run, "merged", *overrides())
@@ -103,6 +122,7 @@ def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, 
     attached = deploy(stopping, run, "attached", *overrides(adapter="attach"))
     log = Path(attached["log"]).read_text()
     assert "enable_lora" in log, "the adapter was not attached"
+    assert merged["parity"] == attached["parity"] == {**AS_TRAINED, "count": 9}
     from_attached = [ask(attached, question) for question in questions]
     same = sum(one == other for one, other in zip(from_merged, from_attached, strict=True))
     assert same >= 19, [pair for pair in zip(from_merged, from_attached, strict=True) if pair[0] != pair[1]]

@@ -170,3 +170,38 @@ def test_a_command_is_run_to_its_end() -> None:
 def test_a_command_that_takes_too_long_is_ended() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.run(["sleep", "60"], timeout=0.1)
+
+
+def test_a_command_begins_only_once_it_is_recorded(tmp_path: Path) -> None:
+    known: list[process.ProcessId] = []
+    log, made = tmp_path / "log", tmp_path / "made"
+    words = (sys.executable, "-c", f"open({str(made)!r}, 'w').close()")
+
+    def record(started: process.ProcessId) -> None:
+        assert not made.exists() and process.alive(started)
+        known.append(started)
+
+    child = process.start_recorded(words, cwd=tmp_path, env=os.environ, log=log, record=record)
+    until(lambda: child.end() == process.End(0))
+    assert made.exists() and known == [child.process]
+
+
+def test_a_command_that_cannot_be_recorded_never_begins(tmp_path: Path) -> None:
+    known: list[process.ProcessId] = []
+    made = tmp_path / "made"
+    words = (sys.executable, "-c", f"open({str(made)!r}, 'w').close()")
+
+    def record(started: process.ProcessId) -> None:
+        known.append(started)
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        process.start_recorded(words, cwd=tmp_path, env=os.environ, log=tmp_path / "log", record=record)
+    until(lambda: not process.alive(known[0]))
+    assert not made.exists()
+
+
+def test_the_age_of_a_process_follows_no_set_clock(family: Family) -> None:
+    _, leader = family("tame", "stays")
+    assert 0 <= process.age(leader) < 60
+    assert process.age(dataclasses.replace(leader, started=0)) == pytest.approx(process.since_boot(), abs=5)
