@@ -1,4 +1,4 @@
-"""The table of what a lost process brings after it: told only where nothing says how that process was lost."""
+"""The table of what a lost process brings after it: told where nothing says how that process was lost."""
 
 from __future__ import annotations
 
