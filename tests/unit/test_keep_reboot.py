@@ -21,36 +21,26 @@ from tests.unit.conftest import Starter
 from tests.waiting import until
 
 
+def verified(unit: Path, text: str) -> list[str]:
+    """What systemd has to say about a unit."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("this machine has no systemd-analyze")
+    unit.write_text(text)
+    argv = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return [line for line in done.stderr.splitlines() if unit.name in line]
+
+
 @pytest.mark.parametrize(
-    ("environ", "python"),
-    [
-        ({}, Path(sys.executable)),
-        (
-            {"FTCTL_HOME": '/home/me/my "own" $HOME 100% 模型', "FTCTL_ENGINES": "/srv/engines"},
-            Path(sys.executable),
-        ),
-    ],
+    "environ", [{}, {"FTCTL_HOME": '/home/me/my "own" $HOME 100% 模型', "FTCTL_ENGINES": "/srv/engines"}]
 )
-def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path, environ: dict[str, str], python: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("this machine has no systemd-analyze")
+def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path, environ: dict[str, str]) -> None:
     unit = tmp_path / "ftctl-ft.service"
-    unit.write_text(unit_text("ft", python, environ))
-    # Started before the user's manager, verify --user says so and nothing of the unit.
-    argv = ["systemd-analyze", "verify", "--man=no", str(unit)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, [])
-
-
-def test_systemd_finds_a_fault_where_there_is_one(tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("this machine has no systemd-analyze")
-    unit = tmp_path / "ftctl-ft.service"
-    unit.write_text(unit_text("ft", tmp_path / "no-python", {}).replace("oneshot", "twice"))
-    argv = ["systemd-analyze", "verify", "--man=no", str(unit)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert "no-python" in done.stderr
-    assert "twice" in done.stderr
+    assert verified(unit, unit_text("ft", Path(sys.executable), environ)) == []
+    wrong = unit_text("ft", tmp_path / "no-python", environ).replace("oneshot", "twice")
+    said = "\n".join(verified(unit, wrong))
+    assert "no-python" in said
+    assert "twice" in said
 
 
 def test_a_word_comes_back_from_systemd_as_it_was() -> None:
