@@ -35,7 +35,7 @@ DEPLOYMENTS ?= 54
 
 # The quick tests wait for processes more than they compute; of the engines two run at a time.
 SPREAD := -n 3 --dist worksteal
-ENGINES := -n 2 --dist loadgroup --no-loadscope-reorder
+ENGINES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fuzz faults lint bench docs clean
@@ -76,6 +76,7 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan
 	$(BIN)/python -m bench.runs_many
+	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 
 docs: $(READY) ## write docs/commands.md again from --help

@@ -18,7 +18,8 @@ from bench.measure import FTCTL, ROOT, Sample, machine, once, spread, write
 
 FEW, LIMIT, TIMES = 10, 0.4, 2.0  # the limit in seconds, and against the time with ten runs
 VERBS = (("ps",), ("ps", "--json"), ("runs", "--last", "20"), ("runs",), ("runs", "--json"),
-         ("runs", "--state", "failed"))  # fmt: skip
+         ("runs", "--state", "failed"), ("runs", "--name", "job-1"),
+         ("runs", "--name", "job-1", "--json"), ("runs", "--state", "failed", "--json"))  # fmt: skip
 EVENTS = "".join(
     json.dumps({"time": 1.8e9 + step, "event": "step", "step": step, "total_steps": 40, "loss": 5 / step})
     + "\n"
@@ -53,14 +54,22 @@ def generate(root: Path, count: int) -> None:
         folder.mkdir(parents=True)
         record = {"version": 1, "name": name, "id": identity, "created": created, "overrides": []}
         (folder / "run.json").write_text(json.dumps(record))
-        (folder / "events.jsonl").write_text(EVENTS)
-        (folder / "node.json").write_text(json.dumps({"pid": 4_000_000, "started": 1, "boot": "another"}))
+        same(folder / "events.jsonl", EVENTS, number)
+        same(folder / "node.json", json.dumps({"pid": 4_000_000, "started": 1, "boot": "another"}), number)
         if number % 200 == 7:
             continue
         state = "FAILED" if number % 10 == 3 else "SUCCEEDED"
         progress = {"step": 40, "total_steps": 40, "loss": round(0.125 + number / 7, 4)}
         end = {"state": state, "exit_code": int(state == "FAILED"), "message": "", "remedy": ""}
         (folder / "exit.json").write_text(json.dumps({**end, "ended": created + 40.5, "progress": progress}))
+
+
+def same(file: Path, content: str, number: int) -> None:
+    """A file that all runs have alike: one on disk for ten thousand of them (ext4 takes 65,000 names)."""
+    first = file.parent.parent.parent.with_name(f"{number // 10_000}-{file.name}")
+    if not first.exists():
+        first.write_text(content)
+    file.hardlink_to(first)
 
 
 def listing(folder: Path, verb: tuple[str, ...]) -> Sample:

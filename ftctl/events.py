@@ -17,13 +17,17 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `begin` total_steps, epochs, world_size, resumed_from: training is about to take its first step
 - `step` step, total_steps, epoch, loss, learning_rate, grad_norm, tokens_per_second,
   samples_per_second, memory (bytes), elapsed, remaining (seconds)
+- `tracking` tracker, place (a folder or an address), show: the command that shows it, where one does
 - `evaluation` step, metrics
 - `checkpoint` step, path (relative to the run directory)
+- `template` state(same|rewritten|unlike), template (null: made of the model's own chat template),
+  conversations: whether the tokenizer's chat template gives a server the token ids that are trained, another
+  one does that the result will get, or none; state written, path, message: a file of the result was mended
 - `stopping`, and `stopped` with step
 - `warning` message
 - `artifact` kind, path
-- `deployment` name, state, detail, elapsed, url, model; of an embedder or a reranker also parity (measure,
-  figure, count, note). In a deployment's own folder its keeper adds unhealthy, running (again), restarting
+- `deployment` name, state, detail, elapsed, url, model; of what was trained also parity (measure, figure,
+  count, note, differs). In a deployment's own folder its keeper adds unhealthy, running (again), restarting
   (wait, used, allowed), failed (remedy), stopped, and kept: another keeper has taken over
 - `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
 - `verdict` queries, passages, base (its figures, or null), tuned, difference, note

@@ -66,6 +66,7 @@ def look_up(
     model = _model(job, found, asked)
     data = look_at_data(job, asked, watch, quick=anywhere)
     trainer, server = _engines(job, machine, model, environ, found, asked)
+    found += _trackers(job, trainer, environ, anywhere=anywhere)
     problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
     return Found(job, facts, fetched, problems, data.warnings)
@@ -133,6 +134,17 @@ def _deepspeed(job: Job) -> list[Problem]:
     return [problem_at(job, "train.native.deepspeed", message, remedy) for message, remedy in faults]
 
 
+def _trackers(
+    job: Job, engine: EngineFacts | None, environ: Mapping[str, str], *, anywhere: bool
+) -> list[Problem]:
+    """What the trackers of the job lack."""
+    if job.train is None or not (job.train.report_to or job.train.tracking):
+        return []
+    from ftctl.facts.trackers import tracker_problems  # few jobs report
+
+    return [*of_kind("engine", tracker_problems(job, engine, environ, anywhere=anywhere))]
+
+
 def _engines(
     job: Job,
     machine: MachineFacts,
@@ -156,8 +168,10 @@ def _engines(
 
     trainer = server = None
     if job.train is not None:
-        name, gpus, python = job.train.trainer, job.resources.gpus, job.train.engine_python
-        trainer = located("train", lambda: _located(name, gpus, python, machine, environ, asked))
+        train, gpus = job.train, job.resources.gpus
+        trackers = tuple(sorted(train.report_to))
+        look = partial(_located, train.trainer, gpus, train.engine_python, machine, environ, asked)
+        trainer = located("train", partial(look, trackers=trackers))
     if job.deploy is not None:
         deploy, task = job.deploy, job.train.task if job.train is not None else None
         server = located("deploy", lambda: serving(deploy, model, machine, environ, asked, task=task))
@@ -171,10 +185,12 @@ def _located(
     machine: MachineFacts,
     environ: Mapping[str, str],
     asked: Asked,
+    *,
+    trackers: tuple[str, ...] = (),
 ) -> EngineFacts:
     chosen = variant(gpus, machine)
-    look = partial(locate, name, chosen, python=python, environ=environ)
-    return asked.once(("engine", name, chosen, python), look)
+    look = partial(locate, name, chosen, python=python, environ=environ, trackers=trackers)
+    return asked.once(("engine", name, chosen, python, trackers), look)
 
 
 def serving(

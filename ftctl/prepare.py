@@ -133,9 +133,18 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
 
     job, engine = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
+    adapters, rank = None, None
     try:
         if job.train is None:
             _dummies_apart(plan, deploy)
+        if deploy.adapters is not None:
+            from ftctl.deployments.adapters import look_at  # few jobs have any
+
+            adapters, rank = look_at(deploy.adapters, job.model.path)
+        if deploy.tls is not None and not anywhere:
+            from ftctl.deployments.tls import check_tls  # as few have a certificate
+
+            check_tls(deploy.tls, deploy.host)
         serve, choices = plan_serve(
             deploy,
             name=deploy.name or job.name,
@@ -143,6 +152,8 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
             machine=plan.facts.machine,
             adapter=adapter,
             engine=engine,
+            adapters=adapters,
+            lora_rank=rank,
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )
@@ -155,7 +166,10 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
     except Missing:
         raise
     except FtctlError as error:
-        found.append(problem_at(job, "deploy", error.message, error.remedy))
+        key, _, said = error.message.partition(": ")
+        if not key.startswith("deploy.") or " " in key:
+            key, said = "deploy", error.message
+        found.append(problem_at(job, key, said, error.remedy))
         return plan
     return _with(replace(plan, serve=serve, choices=plan.choices + choices), report, found)
 

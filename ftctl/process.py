@@ -71,6 +71,16 @@ def boot_id() -> str:
     return BOOT_ID.read_text().strip()
 
 
+def since_boot() -> float:
+    """Seconds since the machine was started, those it slept included: a clock that nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def age(process: ProcessId) -> float:
+    """Seconds since a process of this boot was started (proc(5): in clock ticks since boot)."""
+    return max(0.0, since_boot() - process.started / os.sysconf("SC_CLK_TCK"))
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat after the command name: state, ppid, pgrp, session, …; None if gone."""
     try:
@@ -177,9 +187,13 @@ def start_recorded(
         )
     assert child.stdin is not None
     process = identify(child.pid) or ProcessId(child.pid, 0, boot_id())
-    with suppress(BrokenPipeError), child.stdin:
-        record(process)
-        child.stdin.write(b"1")
+    try:
+        with suppress(BrokenPipeError), child.stdin:
+            record(process)
+            child.stdin.write(b"1")
+    except BaseException:
+        child.wait()  # it has read the end of the pipe
+        raise
     return Child(process, child)
 
 

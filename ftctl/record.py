@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping, Set
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -56,8 +57,14 @@ def _read(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one line per kind of
 def _read_object(kind: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         raise TypeError(f"an object is wanted for {kind.__name__}, not {value!r}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     return kind(**{name: _read(hints[name], inner) for name, inner in value.items() if name in hints})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The types of a class's fields; Python compiles every annotation anew each time that it is asked."""
+    return get_type_hints(kind)
 
 
 def _read_scalar(kind: Any, value: Any) -> Any:

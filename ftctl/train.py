@@ -128,6 +128,13 @@ def ensure_all(plan: Plan, *, install: bool) -> Plan:
         if engine.installed:
             return engine
         with installing() as (report, watch):
-            return ensure(engine.name, engine.variant, install=install, report=report, watch=watch)
+            return ensure(
+                engine.name,
+                engine.variant,
+                install=install,
+                report=report,
+                watch=watch,
+                trackers=engine.trackers,
+            )
 
     return with_engines(plan, made_sure)

@@ -31,9 +31,8 @@ DEMO_JOB = DEMO / "ftctl-qa.yaml"
 INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigabyte
 TRAIN_TIMEOUT = 600.0
 
-# Files whose engine tests take longest, and files that share a server.
-LONG = ("test_train_retrieval", "test_train", "test_judge", "test_flagembedding_runner")
-TOGETHER = {"test_guard": "test_deploy"}
+# Files whose engine tests take longest.
+LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ def trained_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> T
     return TrainedRun(record.parent, tiny_model, cli, answer)
 
 
-def demo_job(model: Path, target: Path, **changes: Any) -> Path:
+def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
     """Write the demo's job to `target` for the model there, without its `deploy:` unless it is given.
 
     `changes` replace whole blocks of the job; None takes one away.
@@ -258,7 +257,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("engine") and isinstance(item, pytest.Function):
             item.fixturenames.insert(0, "engine_turn")
-            item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.stem, item.path.stem)))
 
 
 def _turn_of(item: pytest.Item) -> tuple[bool, int]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for it; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -20,6 +20,9 @@ def chat(
     deployment: Annotated[str, typer.Argument(metavar="DEPLOYMENT", help="A running deployment.")],
     message: Annotated[str | None, typer.Argument(help="What to ask; without it a conversation.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Answer the message and end.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="An adapter of the deployment.")
+    ] = None,
     system: Annotated[str | None, typer.Option("--system", metavar="TEXT", help="A system message.")] = None,
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", min=1, help="The longest answer, in tokens.")
@@ -37,6 +40,8 @@ def chat(
     [bold]Examples[/bold]
 
     ftctl chat support-bot
+
+    ftctl chat support-bot --model french
 
     ftctl chat support-bot "How do I reset my password?" --once --temperature 0
 
@@ -63,14 +68,26 @@ def chat(
         if not message:
             raise UsageError("there is nothing to ask", f"ftctl chat {deployment} 'your question' --once")
     history = [{"role": "system", "content": system}] if system else []
-    ask = _asker(entry, {"max_tokens": max_tokens, "temperature": temperature})
+    asked = _model(entry, model)
+    ask = _asker(entry, asked, {"max_tokens": max_tokens, "temperature": temperature})
     if message is not None:
         reply(history, message, ask, sys.stdout)
     if talk:
         converse(history, ask, sys.stdout)
 
 
-def _asker(entry: Entry, options: dict[str, Any]) -> Callable[..., Any]:
+def _model(entry: Entry, asked: str | None) -> str:
+    """The model to ask. Raises UsageError where the deployment has none of that name."""
+    from ftctl.errors import UsageError
+
+    deployment = entry.deployment
+    names = (deployment.model, *(deployment.adapters or ()))
+    if asked is not None and asked not in names:
+        raise UsageError(f"{deployment.name} has no model {asked}", f"it has {', '.join(names)}")
+    return asked or deployment.model
+
+
+def _asker(entry: Entry, model: str, options: dict[str, Any]) -> Callable[..., Any]:
     """A function from messages to the pieces of an answer."""
     from functools import partial
 
@@ -78,4 +95,4 @@ def _asker(entry: Entry, options: dict[str, Any]) -> Callable[..., Any]:
 
     given = {name: value for name, value in options.items() if value is not None}
     deployment = entry.deployment
-    return partial(client.chat, deployment.url, store.key_of(entry), deployment.model, **given)
+    return partial(client.chat, deployment.url, store.key_of(entry), model, **given)

@@ -10,7 +10,7 @@ import typer
 from ftctl.cli.options import Json, NoInstall, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ftctl.deployments.target import Target
     from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
@@ -23,7 +23,11 @@ def register(app: typer.Typer) -> None:
 def deploy(
     target: Annotated[
         str,
-        typer.Argument(metavar="RUN|MODEL_DIR|JOB", help="A run, a model or adapter folder, or a job file."),
+        typer.Argument(
+            metavar="RUN|MODEL_DIR|JOB",
+            help="A run, a model or adapter folder, or a job file; with --attach, --detach-adapter and "
+            "--print a deployment.",
+        ),
     ],
     name: Annotated[
         str | None, typer.Option("--name", help="The deployment's name, and the model's.")
@@ -40,6 +44,14 @@ def deploy(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the deploy block; repeatable."),
     ] = None,
+    attached: Annotated[
+        list[str] | None,
+        typer.Option("--attach", metavar="NAME=RUN", help="Give a running server an adapter; repeatable."),
+    ] = None,
+    detached: Annotated[
+        list[str] | None,
+        typer.Option("--detach-adapter", metavar="NAME", help="Take an adapter from a running server."),
+    ] = None,
     shown: Annotated[
         str | None,
         typer.Option(
@@ -54,10 +66,14 @@ def deploy(
 
     Returns when the server answers; it goes on running until ftctl stop. A keeper watches it and starts it
     again when it ends or hangs; with --restart always it also comes back after a reboot. An embedder
-    answers on /v1/embeddings and a reranker on /rerank and /score, as they were trained: where the run has
-    a reference, the server's answers are compared with it and a server that differs is stopped.
+    answers on /v1/embeddings and a reranker on /rerank and /score. What was trained is compared with the
+    server: a language model by the tokens of conversations, the others by their answers. One that differs is
+    stopped, unless deploy.parity is warn.
 
     With --print nothing is started: TARGET is a deployment, and what is printed asks it.
+
+    With --attach and --detach-adapter nothing is started either: TARGET is a deployment with room for
+    adapters (deploy.adapters), and each adapter becomes a model of its own in the running server's API.
 
     [bold]Examples[/bold]
 
@@ -72,6 +88,8 @@ def deploy(
     ftctl deploy job.yaml --json
 
     ftctl deploy support-bot --print curl
+
+    ftctl deploy support-bot --attach french=runs/french/20260101-120000-abcd
     """
     import os
     from dataclasses import replace
@@ -85,6 +103,9 @@ def deploy(
 
     if shown is not None:
         _print(target, shown, as_json=as_json)
+        return
+    if attached or detached:
+        _change(target, attached or (), detached or (), as_json=as_json)
         return
     if port is not None:
         chosen_port(Deploy(port=port))
@@ -112,6 +133,23 @@ def deploy(
         **store.how_asked(deployment),
     }
     emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
+
+
+def _change(name: str, attached: Sequence[str], detached: Sequence[str], *, as_json: bool) -> None:
+    """Take adapters from a running deployment and give it others, in this order."""
+    from ftctl.deployments import store
+    from ftctl.deployments.attach import attach, detach, pair
+    from ftctl.view.output import emit
+
+    pairs = [pair(text) for text in attached]
+    entry = store.get(name)
+    for adapter in detached:
+        entry = detach(entry, adapter)
+    for adapter, text in pairs:
+        entry = attach(entry, adapter, text)
+    adapters = dict(entry.deployment.adapters or {})
+    told = f"{name}: its adapters are {', '.join(adapters) or 'none'}"
+    emit("deploy", {"name": name, "adapters": adapters}, as_json=as_json, text=told)
 
 
 def _print(name: str, form: str, *, as_json: bool) -> None:

@@ -18,6 +18,13 @@ Which = Annotated[
     typer.Option("--variant", help="cpu or cuda; without it, cuda where NVIDIA's driver is loaded."),
 ]
 
+With = Annotated[
+    str, typer.Option("--with", metavar="TRACKERS", help="Trackers beside the engine, as tensorboard,mlflow.")
+]
+OnlyTrackers = Annotated[
+    bool, typer.Option("--trackers", help="Only the lock of the trackers; the engine's stays as it is.")
+]
+
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Engine environments: list, install, check and remove.")
@@ -62,27 +69,33 @@ def list_engines(as_json: Json = False) -> None:
 def _state(entry: Entry) -> str:
     """Whether an environment is there, by its folder's name: `ftctl engines path` prints the whole path."""
     state = f"installed as {entry.folder.name}" if entry.version else "not installed"
+    state += f", {len(entry.layers)} with trackers" if entry.layers else ""
     return f"{state}, {len(entry.outdated)} outdated" if entry.outdated else state
 
 
-def install(name: Name, variant: Which = None, as_json: Json = False) -> None:
+def install(name: Name, variant: Which = None, trackers: With = "", as_json: Json = False) -> None:
     """Install an engine in an environment of its own, from its hash-checked lock.
+
+    With --with also a layer over it that has these trackers, as `train.report_to` asks for them.
 
     [bold]Examples[/bold]
 
     ftctl engines install llamafactory
 
     ftctl engines install vllm --variant cpu
+
+    ftctl engines install llamafactory --with tensorboard,mlflow
     """
     from ftctl.engines.install import ensure
     from ftctl.engines.inventory import default_variant
     from ftctl.engines.table import find
+    from ftctl.engines.trackers import trackers_named
     from ftctl.view.installing import installing
     from ftctl.view.output import emit
 
-    engine = find(name)
+    engine, chosen, wanted = find(name), variant or default_variant(find(name)), trackers_named(trackers)
     with installing() as (report, watch):
-        facts = ensure(name, variant or default_variant(engine), install=True, report=report, watch=watch)
+        facts = ensure(name, chosen, install=True, report=report, watch=watch, trackers=wanted)
     data = {"engine": name, "variant": facts.variant, "version": facts.version, "python": facts.python}
     text = f"{engine.title} {facts.version} ({facts.variant}): {facts.python}"
     emit("engines install", data, as_json=as_json, text=text)
@@ -149,7 +162,7 @@ def remove(name: Name, variant: Which = None, as_json: Json = False) -> None:
     emit("engines remove", {"removed": gone}, as_json=as_json, text=text)
 
 
-def path(name: Name, variant: Which = None, as_json: Json = False) -> None:
+def path(name: Name, variant: Which = None, trackers: With = "", as_json: Json = False) -> None:
     """Print the path of an engine's interpreter, as ftctl would use it.
 
     [bold]Examples[/bold]
@@ -163,22 +176,28 @@ def path(name: Name, variant: Which = None, as_json: Json = False) -> None:
     from ftctl.engines.inventory import default_variant
     from ftctl.engines.locate import locate
     from ftctl.engines.table import find
+    from ftctl.engines.trackers import trackers_named
     from ftctl.errors import Missing
     from ftctl.view.output import emit
 
-    engine = find(name)
-    facts = locate(name, variant or default_variant(engine), python=None, environ=os.environ)
+    engine, chosen, wanted = find(name), variant or default_variant(find(name)), trackers_named(trackers)
+    facts = locate(name, chosen, python=None, environ=os.environ, trackers=wanted)
     if not facts.installed:
+        more = f" --with {','.join(wanted)}" if wanted else ""
         raise Missing(
-            f"{engine.title} ({facts.variant}) is not installed",
-            f"install it with `ftctl engines install {name} --variant {facts.variant}`",
+            f"{engine.title} ({facts.variant}){more and ' with trackers'} is not installed",
+            f"install it with `ftctl engines install {name} --variant {facts.variant}{more}`",
         )
     data = {"engine": name, "variant": facts.variant, "python": facts.python}
     emit("engines path", data, as_json=as_json, text=str(facts.python))
 
 
-def lock(name: Name, variant: Which = None, as_json: Json = False) -> None:
+def lock(
+    name: Name, variant: Which = None, only_trackers: OnlyTrackers = False, as_json: Json = False
+) -> None:
     """Resolve an engine's requirements anew and write its lock files (in a checkout of ftctl).
+
+    The trackers of an engine that trains have a lock of their own, which moves no version of the engine's.
 
     [bold]Examples[/bold]
 
@@ -189,10 +208,15 @@ def lock(name: Name, variant: Which = None, as_json: Json = False) -> None:
     import os
 
     from ftctl.engines.compile import compile_lock
-    from ftctl.engines.lock import locks_dir
+    from ftctl.engines.compile_trackers import compile_trackers
+    from ftctl.engines.lock import locks_dir, read_recipe
     from ftctl.engines.table import find, variants_of
     from ftctl.view.output import emit
 
-    engine = find(name)
-    made = [compile_lock(engine, one, locks_dir(), os.environ) for one in variants_of(engine, variant)]
+    engine, made, locks = find(name), [], locks_dir()
+    for one in variants_of(engine, variant):
+        if not only_trackers:
+            made.append(compile_lock(engine, one, locks, os.environ))
+        if engine.trains:
+            made.append(compile_trackers(read_recipe(engine, one, locks), locks, os.environ))
     emit("engines lock", {"locks": made}, as_json=as_json, text="\n".join(f"wrote {one}" for one in made))

@@ -9,6 +9,8 @@ import typer
 from ftctl.cli.options import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ftctl.deployments.store import Entry
     from ftctl.run.state import RunState
 
@@ -23,13 +25,15 @@ def ps(
 ) -> None:
     """List the deployments and the unfinished runs on this machine, and the state each is truly in.
 
+    A deployment's adapters stand beside its model.
+
     requests and tok/s (tokens written a second since the last ftctl ps of the past 15 minutes, else since
     the start) are the server's own counts.
 
     A deployment is one of: starting, running, unhealthy (its process lives and does not answer), restarting,
     unsupervised (it answers, and its keeper was killed), failed (given up), dead (it and its keeper ended
     without being asked to), stopped. One that lost its keeper is given another. A run is PENDING, RUNNING or
-    STOPPING; ftctl runs lists them all.
+    STOPPING; ftctl runs lists them all. The GPUs that each holds are shown, where one holds any.
 
     [bold]Examples[/bold]
 
@@ -39,18 +43,25 @@ def ps(
     """
     from ftctl.deployments import store
     from ftctl.keep.again import keep_again
+    from ftctl.leases.folder import holders
+    from ftctl.leases.model import deployment_phrase, held_by, run_phrase
+    from ftctl.paths import leases_dir
     from ftctl.run.index import live
     from ftctl.view.output import emit, say
 
+    held = holders(leases_dir())
     listed = [(entry, store.state(entry)) for entry in store.entries()]
     for entry, _ in listed:
         if keep_again(entry):
             say(f"{entry.name} had lost its keeper: another looks after it now")
     rows = [
-        _row(entry, state) | _load(entry, state) for entry, state in listed if every or state != "stopped"
+        _row(entry, state) | _load(entry, state) | {"gpus": held_by(deployment_phrase(entry.name), held)}
+        for entry, state in listed
+        if every or state != "stopped"
     ]
     runs = live()
-    data = {"deployments": rows, "runs": [run._asdict() for run in runs]}
+    gpus = {run.id: held_by(run_phrase(run.name, run.id), held) for run in runs}
+    data = {"deployments": rows, "runs": [{**run._asdict(), "gpus": gpus[run.id]} for run in runs]}
     if as_json or not (rows or runs):
         emit("ps", data, as_json=as_json, text="nothing is deployed: ftctl deploy starts a server")
         return
@@ -60,28 +71,34 @@ def ps(
             if row["why"]:
                 say(row["why"])
     if runs:
-        _show_runs(runs, after=bool(rows))
+        _show_runs(runs, gpus, after=bool(rows))
 
 
 def _show_deployments(rows: list[dict[str, Any]]) -> None:
     from ftctl.view.output import emit, table
 
-    shown = [[_cell(row[column]) for column in COLUMNS] + _counts(row) for row in rows]
-    emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s"), shown))
+    gpus = ("gpus",) if any(row["gpus"] for row in rows) else ()
+    listed = [row | {"model": ", ".join((row["model"], *(row["adapters"] or ())))} for row in rows]
+    shown = [
+        [_cell(row[column]) for column in COLUMNS] + _counts(row) + [_numbers(row[name]) for name in gpus]
+        for row in listed
+    ]
+    emit("ps", {}, as_json=False, text=table((*COLUMNS, "requests", "tok/s", *gpus), shown))
 
 
-def _show_runs(runs: list[RunState], *, after: bool) -> None:
+def _show_runs(runs: list[RunState], gpus: Mapping[str, tuple[int, ...]], *, after: bool) -> None:
     import time
 
     from ftctl.view.output import emit
     from ftctl.view.run_list import run_list
 
     waiting = [f"{run.id}: {run.message}" for run in runs if run.message]
-    lines = (run_list(runs, time.time()), *waiting)
+    holding = [f"{run}: holds GPU {_numbers(held)}" for run, held in gpus.items() if held]
+    lines = (run_list(runs, time.time()), *holding, *waiting)
     emit("ps", {}, as_json=False, text="\n" * after + "\n".join(lines))
 
 
-COLUMNS = ("name", "model", "engine", "address", "state", "uptime")
+COLUMNS = ("name", "model", "engine", "address", "state", "uptime", "parity")
 
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
@@ -126,7 +143,14 @@ def _counts(row: dict[str, Any]) -> list[str]:
     return [_cell(row["requests"]), "" if rate is None else f"{rate:.1f}"]
 
 
+def _numbers(gpus: tuple[int, ...]) -> str:
+    return ",".join(map(str, gpus))
+
+
 def _cell(value: object) -> str:
+    from ftctl.deployments.store import parity_word
     from ftctl.view.progress import duration
 
+    if isinstance(value, dict):
+        return parity_word(value)
     return duration(value) if isinstance(value, float) else "" if value is None else str(value)

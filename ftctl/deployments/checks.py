@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.weights import read_json
 from ftctl.deployments import store
 from ftctl.deployments.ports import free_port, holder, is_free
 from ftctl.errors import Missing, UsageError
 from ftctl.facts.model import EngineFacts
 from ftctl.job.model import Deploy
+from ftctl.servers.vllm_lora import refusals
 
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
 TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -33,6 +35,10 @@ def check_artifact(artifact: Artifact) -> None:
         return
     if artifact.kind == "adapter":
         _holds(artifact.path, "adapter_config.json", "adapter_model*.safetensors", "an adapter")
+        for said in refusals(read_json(artifact.path / "adapter_config.json")):
+            raise UsageError(
+                f"the adapter {artifact.path} cannot be attached: {said}", "deploy.adapter: merge"
+            )
         if artifact.base is None:
             raise UsageError(f"the adapter {artifact.path} does not say what its base model is")
         if Path(artifact.base).is_absolute():

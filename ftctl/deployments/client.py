@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,10 +12,29 @@ from urllib.parse import urlsplit
 from ftctl.errors import FtctlError
 
 Message = Mapping[str, str]
+OWNER = "X-Ftctl-Owner"  # the header that bears the owner's secret
+
+
+class _Trusting(http.client.HTTPSConnection):
+    """A connection to `address` that holds the server to the name in its URL."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        from ftctl.deployments.tls import trust_of  # it asks the deployments, which ask this client
+
+        place = urlsplit(url)
+        address, self._trust = trust_of(url)
+        super().__init__(place.hostname or "", place.port, timeout=timeout, context=self._trust)
+        self._address = address or self.host
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._trust.wrap_socket(plain, server_hostname=self.host)
 
 
 def _connect(url: str, timeout: float) -> http.client.HTTPConnection:
     place = urlsplit(url)
+    if place.scheme == "https":
+        return _Trusting(url, timeout)
     return http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=timeout)
 
 
@@ -24,6 +44,7 @@ def request(
     *,
     key: str | None = None,
     body: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
     timeout: float = 60.0,
 ) -> tuple[int, bytes]:
     """One request, POST with a body and GET without: the status and the answer's bytes.
@@ -33,7 +54,7 @@ def request(
     """
     connection = _connect(url, timeout)
     try:
-        _send(connection, path, key, body)
+        _send(connection, path, key, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -41,9 +62,13 @@ def request(
 
 
 def _send(
-    connection: http.client.HTTPConnection, path: str, key: str | None, body: Mapping[str, Any] | None
+    connection: http.client.HTTPConnection,
+    path: str,
+    key: str | None,
+    body: Mapping[str, Any] | None,
+    more: Mapping[str, str] | None = None,
 ) -> None:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {**(more or {}), **({"Authorization": f"Bearer {key}"} if key else {})}
     if body is None:
         connection.request("GET", path, headers=headers)
     else:

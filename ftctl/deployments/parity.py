@@ -1,7 +1,8 @@
-"""Parity: a server's vectors and scores against the training engine's own, at every deployment.
+"""Parity: a server's answers against the training engine's own, at every deployment.
 
-The run's reference.json holds a fixed set of inputs and what FlagEmbedding makes of them with the trained
-weights. Cosines must reach 0.999; scores may differ by a share of their size that depends on the dtype.
+A language model is compared by the tokens of conversations (template_parity.py). For the others the run's
+reference.json holds a fixed set of inputs and what FlagEmbedding makes of them with the trained weights.
+Cosines must reach 0.999; scores may differ by a share of their size that depends on the dtype.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ftctl.artifacts.chat_template import TRAINED
+from ftctl.artifacts.dummy import DUMMY
 from ftctl.deployments import client
-from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.model import Deployment, Parity, Unlike
+from ftctl.deployments.template_parity import template_parity, whole
 from ftctl.errors import FtctlError
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve_kind import POOLING_TYPES
@@ -82,14 +86,31 @@ def tolerance(dtype: str) -> float:
     return TOLERANCES.get(dtype, HALF)
 
 
-def check_parity(deployment: Deployment, plan: ServePlan, key: str, log: Path) -> Parity | None:
-    """Ask the server what the run's reference asks, and compare. None for a generator of text.
+def check_parity(
+    deployment: Deployment, plan: ServePlan, key: str, log: Path, *, then: str = "fail"
+) -> Parity | None:
+    """Ask the server what the run's reference asks, and compare. None for a dummy.
 
-    Raises FtctlError with the figure, the text, what differs and the way out where they are not the same.
+    Where they are not the same: raises Unlike with the figure, the text, what differs and the way out; with
+    `then` warn the parity says it. Raises FtctlError for a reference that cannot be read.
     """
-    if plan.kind == "generate":
+    if plan.engine == DUMMY:
         return None
-    reference = _reference(deployment)
+    try:
+        return _compared(deployment, plan, key, log)
+    except Unlike as error:
+        if then == "fail":
+            raise
+        return replace(error.parity, note=error.message, differs=True)
+
+
+def _compared(deployment: Deployment, plan: ServePlan, key: str, log: Path) -> Parity:
+    if plan.kind == "generate":
+        trained = _read(deployment, TRAINED, ("conversations",), whole)
+        if trained is None:
+            return Parity("tokens", note="no trained template to compare with: parity not checked")
+        return template_parity(deployment, plan, key, trained)
+    reference = _read(deployment, REFERENCE, ("vectors", "scores"))
     if reference is None:
         return Parity(note="no reference: parity not checked")
     if plan.kind == "score":
@@ -97,16 +118,23 @@ def check_parity(deployment: Deployment, plan: ServePlan, key: str, log: Path) -
     return _vectors(deployment, plan, key, reference, log)
 
 
-def _reference(deployment: Deployment) -> dict[str, Any] | None:
+def _read(
+    deployment: Deployment,
+    name: str,
+    one_of: tuple[str, ...],
+    usable: Callable[[dict[str, Any]], bool] = lambda value: True,
+) -> dict[str, Any] | None:
     """The reference of the run, or one that lies in the model's folder; None where there is neither."""
     folders = [Path(folder) for folder in (deployment.run, deployment.artifact) if folder]
-    file = next((folder / REFERENCE for folder in folders if (folder / REFERENCE).is_file()), None)
+    file = next((folder / name for folder in folders if (folder / name).is_file()), None)
     if file is None:
         return None
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(value, dict) or not (value.get("vectors") or value.get("scores")):
-            raise ValueError("neither vectors nor scores")
+        if not isinstance(value, dict) or not any(value.get(key) for key in one_of):
+            raise ValueError(f"it has no {' and no '.join(one_of)}")
+        if not usable(value):
+            raise ValueError("it is not of the form that a training writes")
     except ValueError as error:
         raise FtctlError(f"{file} cannot be used: {error}", "train again, or deploy the folder") from None
     return value
@@ -123,11 +151,13 @@ def _vectors(
     worst, length = worst_cosine(trained, served), worst_length(trained, served)
     if worst.figure < COSINE:
         what = f"{_quoted(sent[worst.at])} has a cosine of {worst.figure:.3f} to the trained model's vector"
-        raise _unlike(deployment, f"{what}, under {COSINE}", _difference(plan, log))
+        parity = Parity("cosine", round(worst.figure, 7), len(sent))
+        raise _unlike(deployment, f"{what}, under {COSINE}", _difference(plan, log), parity)
     if length.figure > LENGTHS:
         what = f"the vector of {_quoted(sent[length.at])} has another length than the trained model's"
         said = "normalised" if plan.normalize else "as they come"
-        raise _unlike(deployment, what, (f"vectors were trained {said}", "leave pooler_config to ftctl"))
+        why = (f"vectors were trained {said}", "leave pooler_config to ftctl")
+        raise _unlike(deployment, what, why, Parity("cosine", round(worst.figure, 7), len(sent)))
     return Parity("cosine", round(worst.figure, 7), len(sent))
 
 
@@ -145,7 +175,8 @@ def _scores(deployment: Deployment, plan: ServePlan, key: str, reference: dict[s
             f" and the trained model gives it {reference['scores'][worst.at]:.5g}: {worst.figure:.2g} apart"
         )
         way = "set deploy.dtype: float32" if plan.dtype != "float32" else "see deploy.native for what it sets"
-        raise _unlike(deployment, f"{told}, more than {allowed:g} ({plan.dtype})", ("", way))
+        parity = Parity("difference", round(worst.figure, 9), len(pairs))
+        raise _unlike(deployment, f"{told}, more than {allowed:g} ({plan.dtype})", ("", way), parity)
     return Parity("difference", round(worst.figure, 9), len(pairs))
 
 
@@ -165,11 +196,11 @@ def _difference(plan: ServePlan, log: Path) -> tuple[str, str]:
     return "the pooling is the same, so the text's tokens must differ", "see the server's log"
 
 
-def _unlike(deployment: Deployment, what: str, why: tuple[str, str]) -> FtctlError:
+def _unlike(deployment: Deployment, what: str, why: tuple[str, str], parity: Parity) -> Unlike:
     """The error of a deployment that does not give what was trained."""
     because, way = why
     told = f"{deployment.name} does not answer as the model was trained: {what}"
-    return FtctlError(f"{told}; {because}" if because else told, way)
+    return Unlike(f"{told}; {because}" if because else told, way, parity)
 
 
 def _quoted(text: str) -> str:

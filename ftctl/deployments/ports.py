@@ -45,6 +45,12 @@ def free_port(host: str, taken: Container[int]) -> int:
     raise Missing(f"no free port between {FIRST} and {LAST} on {host}", "set deploy.port")
 
 
+def reachable(host: str) -> str:
+    """The address to ask a server at that listens on `host`."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{local}]" if ":" in local and not local.startswith("[") else local
+
+
 def holder(port: int) -> str | None:
     """The process that listens on `port`, as `name (pid 12)`; None where this user cannot see it."""
     sockets = {f"socket:[{inode}]" for inode in _listening(port)}

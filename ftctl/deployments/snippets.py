@@ -9,10 +9,13 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ftctl.deployments.model import Deployment
+from ftctl.deployments.store import CA
 from ftctl.errors import UsageError
 
+NEAR = ("localhost", "127.0.0.1", "::1")  # names that lead to this machine by themselves
 QUESTION = "Hello! Who are you?"
 PASSAGE = "A passage that may answer it."
 
@@ -48,10 +51,25 @@ def curl(deployment: Deployment, key_file: str) -> str:
     data = shlex.quote(json.dumps(body, ensure_ascii=False))
     return (
         f"printf 'Authorization: Bearer %s' \"$(cat {shlex.quote(key_file)})\" |\n"
-        f"  curl --silent --show-error --fail-with-body {shlex.quote(deployment.url + path)} \\\n"
+        f"  curl --silent --show-error --fail-with-body {_trusted(deployment)}"
+        f"{shlex.quote(deployment.url + path)} \\\n"
         f"  --header @- --header 'Content-Type: application/json' \\\n"
         f"  --data {data}"
     )
+
+
+def _trusted(deployment: Deployment) -> str:
+    """What makes curl trust the deployment's certificate, and find it."""
+    if deployment.listens is None:
+        return ""
+    place = urlsplit(deployment.url)
+    found = f"{place.hostname}:{place.port}:{deployment.listens}"
+    ca = f"--cacert {shlex.quote(f'{deployment.folder}/{CA}')} "
+    return ca if place.hostname in NEAR else f"{ca}--resolve {shlex.quote(found)} "
+
+
+def _context(deployment: Deployment) -> str:
+    return f"ssl.create_default_context(cafile={f'{deployment.folder}/{CA}'!r})"
 
 
 def python(deployment: Deployment, key_file: str) -> str:
@@ -60,8 +78,9 @@ def python(deployment: Deployment, key_file: str) -> str:
     found = {"embed": '["data"][0]["embedding"]', "score": '["results"]'}.get(
         deployment.kind, '["choices"][0]["message"]["content"]'
     )
+    secured = deployment.listens is not None
     return f"""\
-import json, pathlib, urllib.request
+import json, pathlib{", ssl" if secured else ""}, urllib.request
 
 key = pathlib.Path({key_file!r}).read_text().strip()
 body = {body!r}
@@ -70,7 +89,7 @@ request = urllib.request.Request(
     data=json.dumps(body).encode(),
     headers={{"Authorization": f"Bearer {{key}}", "Content-Type": "application/json"}},
 )
-with urllib.request.urlopen(request) as answer:
+with urllib.request.urlopen(request{f", context={_context(deployment)}" if secured else ""}) as answer:
     print(json.load(answer){found})"""
 
 
@@ -86,14 +105,16 @@ def openai(deployment: Deployment, key_file: str) -> str:
         deployment.kind, ("chat.completions", "choices[0].message.content")
     )
     given = ", ".join(f"{name}={value!r}" for name, value in body.items())
+    secured = deployment.listens is not None
+    trust = f"\n    http_client=DefaultHttpxClient(verify={_context(deployment)})," if secured else ""
     return f"""\
-import pathlib
+import pathlib{chr(10) + "import ssl" if secured else ""}
 
-from openai import OpenAI
+from openai import {"DefaultHttpxClient, " if secured else ""}OpenAI
 
 client = OpenAI(
     base_url={deployment.url + "/v1"!r},
-    api_key=pathlib.Path({key_file!r}).read_text().strip(),
+    api_key=pathlib.Path({key_file!r}).read_text().strip(),{trust}
 )
 answer = client.{call}.create({given})
 print(answer.{found})"""
@@ -108,8 +129,10 @@ def open_webui(deployment: Deployment, key_file: str) -> str:
         raise UsageError(
             f"{deployment.name} is no model to talk with", f"ftctl deploy {deployment.name} --print curl"
         )
+    ca = shlex.quote(f"{deployment.folder}/{CA}")
+    trust = "" if deployment.listens is None else f"SSL_CERT_FILE={ca} "
     return (
-        f"OPENAI_API_BASE_URL={shlex.quote(deployment.url + '/v1')} \\\n"
+        f"{trust}OPENAI_API_BASE_URL={shlex.quote(deployment.url + '/v1')} \\\n"
         f'OPENAI_API_KEY="$(cat {shlex.quote(key_file)})" ENABLE_OLLAMA_API=false \\\n'
         f"  uvx --python 3.11 open-webui serve --host 127.0.0.1 --port 3000"
     )

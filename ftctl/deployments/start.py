@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -12,18 +11,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ftctl.artifacts.chat_template import usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
+from ftctl.deployments.adapters import look_at
+from ftctl.deployments.attach import bring_back
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.overlay import overlay_links
 from ftctl.deployments.parity import check_parity
+from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
+from ftctl.deployments.tls import check_tls
 from ftctl.errors import FtctlError, Interrupted, UsageError
 from ftctl.events import parse
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
@@ -38,6 +42,7 @@ from ftctl.rendered import Rendered
 from ftctl.run.directory import Tail
 from ftctl.servers import server
 from ftctl.servers.lmdeploy import OVERLAY
+from ftctl.servers.vllm_lora import taken_rank
 
 Emit = Callable[[str, Mapping[str, object]], None]
 POLL = 0.05  # seconds
@@ -70,18 +75,21 @@ def start(
     check_engine(engine)
     check_artifact(artifact)
     key = chosen_key(deploy.api_key, os.environ)
-    files: Mapping[str, str] = {}
+    secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
+    files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
     if plan.head == "yes":
-        files, yes = score_files(artifact.path, plan)
+        scoring, yes = score_files(artifact.path, plan)
+        files |= scoring
         plan = replace(plan, yes=yes)
-    with _claimed(name):
+    with store.claimed(name):
         check_name(name)
         port = chosen_port(deploy)
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
         rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
-        url = f"http://{_reachable(deploy.host)}:{port}"
+        here = reachable(deploy.host)
+        url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), _fresh_folder(name)
         deployment = Deployment(
             name,
@@ -93,6 +101,10 @@ def start(
             str(folder),
             str(artifact.path),
             made_by,
+            base=str(artifact.base if plan.adapter == "attach" else artifact.path),
+            adapters=plan.adapters,
+            lora_rank=taken_rank(plan, artifact),
+            listens=None if secured is None else here.strip("[]"),
             **_use(plan),
         )
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
@@ -113,7 +125,8 @@ def start(
         keeper = start_keeper(name, lease.files)
     with _ended_unless_ready(entry):
         entry = _answering(entry, keeper, emit)
-        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG)
+        bring_back(entry)
+        parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
             _tell(entry, store.parity_line(parity), emit, parity=asdict(parity))
@@ -139,6 +152,8 @@ def planned(
     Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
     """
     attach = artifact.kind == "adapter"
+    base = str(artifact.base if attach else artifact.path)
+    adapters, rank = (None, None) if deploy.adapters is None else look_at(deploy.adapters, base)
     plan, _ = plan_serve(
         deploy,
         name=name,
@@ -148,8 +163,10 @@ def planned(
         engine=engine,
         trust_remote_code=trust,
         chat_template=_adapter_template(artifact) if attach else None,
+        adapters=adapters,
+        lora_rank=rank,
     )
-    return plan
+    return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
 
 
 def _use(plan: ServePlan) -> dict[str, Any]:
@@ -163,7 +180,7 @@ def _use(plan: ServePlan) -> dict[str, Any]:
 
 
 def _tell(entry: Entry, detail: str, emit: Emit, **more: object) -> None:
-    elapsed = round(time.time() - entry.deployment.created, 1)
+    elapsed = round(store.uptime(entry), 1)
     told = {"name": entry.name, "state": "starting", "detail": detail, "elapsed": elapsed, **more}
     store.note(entry, told)
     emit("deployment", told)
@@ -231,16 +248,6 @@ def _adapter_template(artifact: Artifact) -> str | None:
     return str(own) if own.is_file() else None
 
 
-@contextmanager
-def _claimed(name: str) -> Iterator[None]:
-    """Hold a name while its deployment is begun, so that of two at once one sees the other."""
-    folder = store.folder_of(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _fresh_folder(name: str) -> Path:
     """An empty folder for the deployment; what a dead one of that name left is ended and replaced."""
     before = store.find(name)
@@ -264,9 +271,3 @@ def _lay_out(folder: Path, rendered: Rendered, key: str, launch: Launch) -> None
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).symlink_to(goal)
     write_launch(folder, launch)
-
-
-def _reachable(host: str) -> str:
-    """The address to ask a server at that listens on `host`."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{local}]" if ":" in local and not local.startswith("[") else local

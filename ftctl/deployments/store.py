@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,10 +21,12 @@ from ftctl.errors import UsageError
 from ftctl.events import Event
 from ftctl.paths import deployments_dir
 from ftctl.plan.serve_kind import ENDPOINTS
-from ftctl.process import NOBODY, ProcessId, alive
+from ftctl.process import NOBODY, ProcessId, age, alive
 from ftctl.record import from_record, to_record
 
 RECORD, KEY, LOG, EVENTS = "deployment.json", "key", "server.log", "events.jsonl"
+CA = "ca.pem"  # what clients trust, of one that serves HTTPS
+OWNER = "owner"  # beside the key: what changes the server asks for this too (inside/vllm_guard.py)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SERVING = frozenset({"running", "unsupervised"})
 LIVE = SERVING | {"starting", "unhealthy", "restarting"}
@@ -97,11 +100,22 @@ def _change(entry: Entry, how: Callable[[Entry], Entry]) -> Entry:
     return changed
 
 
+@contextlib.contextmanager
+def claimed(name: str) -> Iterator[None]:
+    """Hold a name while its deployment is begun or changed, so that of two at once one sees the other."""
+    folder = folder_of(name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def write_key(folder: Path, key: str) -> None:
-    """Keep the key where only its owner reads it."""
-    handle = os.open(folder / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(key + "\n")
+    """Keep the key, and the owner's secret beside it, where only their owner reads them."""
+    for name, secret in ((KEY, key), (OWNER, secrets.token_urlsafe(32))):
+        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secret + "\n")
 
 
 def key_of(entry: Entry) -> str:
@@ -114,9 +128,15 @@ def key_of(entry: Entry) -> str:
         ) from None
 
 
+def owner_secret(entry: Entry) -> str:
+    """What the server's changes ask for beside the key; empty where the deployment has none."""
+    path = entry.folder / OWNER
+    return path.read_text().strip() if path.is_file() else ""
+
+
 def forget_key(entry: Entry) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        (entry.folder / KEY).unlink()
+    for name in (KEY, OWNER):
+        (entry.folder / name).unlink(missing_ok=True)
 
 
 def find(name: str) -> Entry | None:
@@ -190,9 +210,10 @@ def note(entry: Entry, data: Mapping[str, Any]) -> None:
         events.write(Event("deployment", time.time(), {"name": entry.name, **data}).line() + "\n")
 
 
-def uptime(entry: Entry, now: float | None = None) -> float:
-    """Seconds since it was started."""
-    return (time.time() if now is None else now) - entry.deployment.created
+def uptime(entry: Entry) -> float:
+    """Seconds since its process was started; where that is not known, since it was recorded."""
+    process = entry.deployment.process
+    return age(process) if process.started else max(0.0, time.time() - entry.deployment.created)
 
 
 def how_asked(deployment: Deployment) -> dict[str, Any]:
@@ -205,6 +226,8 @@ def how_asked(deployment: Deployment) -> dict[str, Any]:
         "query_suffix": deployment.query_suffix,
         "passage_prompt": deployment.passage_prompt,
         "parity": None if deployment.parity is None else asdict(deployment.parity),
+        "adapters": None if deployment.adapters is None else dict(deployment.adapters),
+        "ca": None if deployment.listens is None else f"{deployment.folder}/{CA}",
     }
 
 
@@ -217,11 +240,28 @@ def describe(name: str) -> str:
         (
             f"{name}: {state(entry)} at {deployment.url}/v1, model {deployment.model}, {deployment.engine}",
             *([f"  ask it    ftctl chat {name} 'your question'"] if asked else how_to_ask(deployment)),
+            *how_more(deployment),
+            *_parity_told(deployment),
             f"  watch it  ftctl logs {name} -f; for Prometheus {deployment.url}/metrics, with the key",
             f"  its key   {entry.folder / KEY}",
             f"  stop it   ftctl stop {name}",
         )
     )
+
+
+def how_more(deployment: Deployment) -> list[str]:
+    """Its adapters, and the certificate that clients trust."""
+    lines = []
+    if deployment.adapters is not None:
+        named = ", ".join(deployment.adapters) or "none yet"
+        lines.append(f"  adapters  {named}: ftctl deploy {deployment.name} --attach NAME=RUN adds one")
+    if deployment.listens is not None:
+        lines.append(f"  trust     {deployment.folder}/{CA}: the certificate that clients must trust")
+    return lines
+
+
+def _parity_told(deployment: Deployment) -> list[str]:
+    return [] if deployment.parity is None else [f"  parity    {parity_line(deployment.parity)}"]
 
 
 def how_to_ask(deployment: Deployment) -> list[str]:
@@ -238,15 +278,25 @@ def how_to_ask(deployment: Deployment) -> list[str]:
     if deployment.passage_prompt:
         put = json.dumps(deployment.passage_prompt, ensure_ascii=False)
         lines.append(f"  passages  put {put} in front")
-    if deployment.parity is not None:
-        lines.append(f"  parity    {parity_line(deployment.parity)}")
     return lines
+
+
+def parity_word(parity: Mapping[str, Any]) -> str:
+    """How a deployment's parity stands in a table: a word or two."""
+    if parity["differs"]:
+        return "differs"
+    return "not checked" if parity["figure"] is None else "as trained"
 
 
 def parity_line(parity: Parity) -> str:
     """How close a server is to what was trained, in words."""
+    if parity.differs:
+        return f"not as trained: {parity.note}"
     if parity.figure is None:
         return parity.note
+    if parity.measure == "tokens":
+        told = f"as trained: the same tokens in {round(parity.figure * parity.count)} conversations"
+        return f"{told}; {parity.note}" if parity.note else told
     if parity.measure == "cosine":
         return f"as trained: cosine {parity.figure:.6f} at worst, {parity.count} texts"
     return f"as trained: scores {parity.figure:.1e} apart at worst, {parity.count} pairs"

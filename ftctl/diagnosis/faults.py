@@ -66,6 +66,13 @@ FAULTS: tuple[Fault, ...] = (
         "steps; a loss that is lost comes back by itself never",
     ),
     Fault(
+        "template",
+        r"^TemplateDiffers: (.*)",
+        "a server could not see what would be trained: {1}",
+        "set model.template to one that fits the model, or leave it out for the model's own; "
+        "deploy.parity: warn trains it all the same",
+    ),
+    Fault(
         "checkpoint",
         r"^ValueError: Can't find a valid checkpoint at (\S+)",
         "the checkpoint {1} is not complete: it holds no weights",
@@ -80,7 +87,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "tokenizer",
-        r"in load_tokenizer$[\s\S]*in _?from_pretrained$",
+        r"in load_tokenizer$[\s\S]*in _?from_pretrained$"
+        r"|in load_tokenizer_and_model$[\s\S]*in _from_pretrained$",
         "the model's tokenizer cannot be read: {raised}",
         "copy or download {model} again: tokenizer.json and tokenizer_config.json belong to it",
     ),
@@ -134,6 +142,12 @@ FAULTS: tuple[Fault, ...] = (
         "see data.train's format and columns; ftctl data check shows what is in the file",
     ),
     Fault(
+        "data",
+        r"FlagEmbedding/\S*AbsDataset\.py\", line \d+, in ",
+        "the engine cannot use a row of the data: {raised}",
+        "ftctl data check shows which rows are wrong",
+    ),
+    Fault(
         "data_worker",
         r"One of the subprocesses has abruptly died during map operation",
         "a process that prepares the data was ended from outside, as happens when memory runs out",
@@ -173,7 +187,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "package",
-        r"^ModuleNotFoundError: (?:No module named '([\w.]+)'|import of ([\w.]+) halted)",
+        r"^ModuleNotFoundError: (?:No module named '([\w.]+)'|import of ([\w.]+) halted)"
+        r"|^importlib\.metadata\.PackageNotFoundError: No package metadata was found for (?:The ')?([\w.-]+)",
         "the engine's environment lacks the module {word}",
         "ftctl engines doctor {engine} looks at it, ftctl engines install {engine} builds it again; a module "
         "that the engine does not bring needs an interpreter of your own: train.engine_python",

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftctl.engines.built import Built, python_of, site_packages, write_marker
+from ftctl.engines.built import Built, folder_of, python_of, site_packages, write_marker
 from ftctl.engines.health import check
 from ftctl.engines.lock import Recipe, split_local
 from ftctl.engines.scrap import BUILDER, note_builder
+from ftctl.engines.trackers import TRACKERS, link
 from ftctl.engines.uv import find_links, has_wheel, run_uv, uv_environment
 
 
@@ -50,13 +51,24 @@ def build(recipe: Recipe, work: Path, watch: Watch, environ: Mapping[str, str]) 
         _install([*options, "--requirements", str(requirements)], recipe, work, env, watch)
     _finish(recipe, site_packages(work, engine.python))
     watch(Step("checking that it imports", total, total))
-    health = check(
-        python_of(work), module=engine.module, asked=[recipe.variant.distribution], environ=environ
-    )
-    built = Built(engine.name, recipe.variant.name, health.version, recipe.digest, round(time.time(), 3))
+    version = _version(recipe, python_of(work), environ)
+    built = Built(engine.name, recipe.variant.name, version, recipe.digest, round(time.time(), 3))
     (work / BUILDER).unlink()
     write_marker(work, built)
     return built
+
+
+def _version(recipe: Recipe, python: Path, environ: Mapping[str, str]) -> str:
+    """What imports here: the engine's version, or those of a layer's trackers. Raises FtctlError."""
+    if recipe.base is None:
+        asked = [recipe.variant.distribution]
+        return check(python, module=recipe.engine.module, asked=asked, environ=environ).version
+    found = []
+    for name in recipe.trackers:
+        tracker = TRACKERS[name]
+        answer = check(python, module=tracker.module, asked=[tracker.distribution], environ=environ)
+        found.append(f"{name} {answer.version}")
+    return ", ".join(found)
 
 
 def batches(recipe: Recipe, work: Path, environ: Mapping[str, str]) -> list[tuple[Path, list[str]]]:
@@ -94,8 +106,15 @@ def _install(options: list[str], recipe: Recipe, work: Path, env: Mapping[str, s
 
 
 def _finish(recipe: Recipe, packages: Path) -> None:
-    """Leave out what the variant prunes, and give its distribution the other name it is asked for by."""
+    """Leave out what the variant prunes, and give its distribution the other name it is asked for by.
+
+    A layer is given its way to the engine's packages.
+    """
     variant = recipe.variant
+    if recipe.base is not None:
+        root = packages.parents[3]  # where the engine's environment is, beside this one
+        link(packages, site_packages(folder_of(recipe.base, root), recipe.engine.python))
+        return
     for name in variant.prune:
         (packages / name).unlink(missing_ok=True)
     if variant.alias:

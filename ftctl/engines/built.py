@@ -25,7 +25,10 @@ class Built:
 
 def folder_of(recipe: Recipe, root: Path) -> Path:
     """Where the environment of this very recipe is, or will be."""
-    return root / f"{recipe.name}-{recipe.digest[:8]}"
+    if recipe.base is None:
+        return root / f"{recipe.name}-{recipe.digest[:8]}"
+    below = "+".join((folder_of(recipe.base, root).name, *recipe.trackers))
+    return root / f"{below}-{recipe.digest[:8]}"
 
 
 def python_of(folder: Path) -> Path:

@@ -44,7 +44,7 @@ def compile_lock(engine: Engine, variant: Variant, locks: Path, environ: Mapping
         )
         if done.code != 0:
             raise failure(done.err)
-        _refuse_addresses(fresh)
+        refuse_addresses(fresh)
         fresh.rename(target)
     finally:
         fresh.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def _backend(variant: Variant, environ: Mapping[str, str]) -> list[str]:
     return [] if variant.name != "cpu" or has_torch else ["--torch-backend", "cpu"]
 
 
-def _refuse_addresses(lock: Path) -> None:
+def refuse_addresses(lock: Path) -> None:
     """A lock must hold on every machine, so it names no index and no folder."""
     for number, line in enumerate(lock.read_text().splitlines(), 1):
         if "://" in line or line.startswith("--"):

@@ -15,6 +15,7 @@ from ftctl.engines.locate import locate_built
 from ftctl.engines.lock import Recipe, locks_dir, read_recipe
 from ftctl.engines.scrap import exclusive, sweep, throw_away
 from ftctl.engines.table import Engine, find, variant_of
+from ftctl.engines.trackers import with_trackers
 from ftctl.errors import FtctlError, Interrupted, Missing
 from ftctl.facts.model import EngineFacts
 from ftctl.paths import engines_dir
@@ -22,12 +23,16 @@ from ftctl.paths import engines_dir
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be built and where: `locks` holds the lock files, `root` the environments."""
+    """What is to be built and where: `locks` holds the lock files, `root` the environments.
+
+    With `trackers` also a layer that has them.
+    """
 
     engine: Engine
     variant: str
     locks: Path
     root: Path
+    trackers: tuple[str, ...] = ()
 
 
 def ensure(
@@ -38,14 +43,15 @@ def ensure(
     report: Callable[[str], None],
     watch: Watch = ignore,
     environ: Mapping[str, str] = os.environ,
+    trackers: tuple[str, ...] = (),
 ) -> EngineFacts:
-    """An engine that is ready: found at once, or built now.
+    """An engine that is ready, with these trackers: found at once, or built now.
 
     `report` is given a sentence where the user should know something, `watch` every step of the build.
     Raises Missing where it is not built and `install` is false, FtctlError where the build fails,
     Interrupted at Ctrl-C.
     """
-    order = Order(find(name), variant, locks_dir(), engines_dir(environ))
+    order = Order(find(name), variant, locks_dir(), engines_dir(environ), trackers)
     return ensure_engine(order, install=install, report=report, watch=watch, environ=environ)
 
 
@@ -59,25 +65,35 @@ def ensure_engine(
 ) -> EngineFacts:
     """`ensure` for any engine that is described by a value."""
     recipe = read_recipe(order.engine, variant_of(order.engine, order.variant), order.locks)
-    final = folder_of(recipe, order.root)
-    if read_marker(final) is None:
-        if not install:
-            raise not_installed(recipe)
-        check_libraries(recipe)
-        try:
-            _build_once(recipe, final, report, watch, environ)
-        except OSError as error:
-            raise _cannot_write(recipe, order.root, error) from error
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"the installation of {recipe.title} was interrupted; nothing is left"
-            ) from None
-    return locate_built(order.engine, order.variant, locks=order.locks, root=order.root)
+    layer = [with_trackers(recipe, order.trackers, order.locks)] if order.trackers else []
+    for part in (recipe, *layer):
+        final = folder_of(part, order.root)
+        if read_marker(final) is None:
+            if not install:
+                raise not_installed(part)
+            _install(part, final, report, watch, environ)
+    return locate_built(
+        order.engine, order.variant, locks=order.locks, root=order.root, trackers=order.trackers
+    )
+
+
+def _install(
+    recipe: Recipe, final: Path, report: Callable[[str], None], watch: Watch, environ: Mapping[str, str]
+) -> None:
+    """Build one environment, what stops it in plain words."""
+    check_libraries(recipe)
+    try:
+        _build_once(recipe, final, report, watch, environ)
+    except OSError as error:
+        raise _cannot_write(recipe, final.parent, error) from error
+    except KeyboardInterrupt:
+        raise Interrupted(f"the installation of {recipe.title} was interrupted; nothing is left") from None
 
 
 def not_installed(recipe: Recipe) -> Missing:
     """The refusal where an environment is needed and not there."""
     command = f"ftctl engines install {recipe.engine.name} --variant {recipe.variant.name}"
+    command += f" --with {','.join(recipe.trackers)}" if recipe.trackers else ""
     return Missing(f"{recipe.title} is not installed", f"install it with `{command}`")
 
 
@@ -121,6 +137,5 @@ def _build_once(
         finally:
             throw_away(work)
         seconds = time.monotonic() - begun
-        report(
-            f"{recipe.engine.title} {built.version} ({recipe.variant.name}) is ready after {seconds:.0f} s"
-        )
+        what = recipe.engine.title if recipe.base is None else "its layer of"
+        report(f"{what} {built.version} ({recipe.variant.name}) is ready after {seconds:.0f} s")

@@ -21,7 +21,8 @@ DRIVER = Path("/proc/driver/nvidia/version")
 class Entry:
     """One variant of one engine: its locked version and, where it is built, the version that is there.
 
-    `outdated` are environments of earlier locks that nothing uses any more.
+    `layers` are those with trackers over it; `outdated` are environments of earlier locks that nothing uses
+    any more.
     """
 
     engine: str
@@ -30,6 +31,7 @@ class Entry:
     version: str | None
     folder: Path
     outdated: tuple[Path, ...] = ()
+    layers: tuple[Path, ...] = ()
 
 
 def default_variant(engine: Engine) -> str:
@@ -49,9 +51,11 @@ def entry(engine: Engine, variant: Variant, environ: Mapping[str, str]) -> Entry
     recipe = read_recipe(engine, variant, locks_dir())
     folder = folder_of(recipe, engines_dir(environ))
     built = read_marker(folder)
-    outdated = tuple(path for path in _folders(recipe.name, folder.parent) if path != folder)
+    others = [path for path in _folders(recipe.name, folder.parent) if path != folder]
+    layers = tuple(path for path in others if path.name.startswith(f"{folder.name}+"))
+    outdated = tuple(path for path in others if path not in layers)
     version = built.version if built else None
-    return Entry(engine.name, variant.name, recipe.locked_version, version, folder, outdated)
+    return Entry(engine.name, variant.name, recipe.locked_version, version, folder, outdated, layers)
 
 
 def remove_engine(engine: Engine, variant: str | None, environ: Mapping[str, str]) -> list[Path]:

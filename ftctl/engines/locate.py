@@ -16,8 +16,15 @@ from ftctl.facts.model import EngineFacts
 from ftctl.paths import engines_dir
 
 
-def locate(name: str, variant: str, *, python: Path | None, environ: Mapping[str, str]) -> EngineFacts:
-    """An engine's facts, without side effects and without starting anything.
+def locate(
+    name: str,
+    variant: str,
+    *,
+    python: Path | None,
+    environ: Mapping[str, str],
+    trackers: tuple[str, ...] = (),
+) -> EngineFacts:
+    """An engine's facts, with the layer of these trackers: without side effects, and nothing is started.
 
     The job's `engine_python` (`python`) wins, then FTCTL_<ENGINE>_PYTHON, then the built environment;
     where that is not built yet, `python` is the path it will have. The dummy is run by ftctl's own. Raises
@@ -29,16 +36,27 @@ def locate(name: str, variant: str, *, python: Path | None, environ: Mapping[str
     own, said_by = users_python(engine, python, environ)
     if own is not None:
         return EngineFacts(name, "user", _checked(own, said_by), installed=True)
-    return locate_built(engine, variant, locks=locks_dir(), root=engines_dir(environ))
+    return locate_built(engine, variant, locks=locks_dir(), root=engines_dir(environ), trackers=trackers)
 
 
-def locate_built(engine: Engine, variant: str, *, locks: Path, root: Path) -> EngineFacts:
-    """The facts of the environment that ftctl builds in `root` from the lock in `locks`."""
+def locate_built(
+    engine: Engine, variant: str, *, locks: Path, root: Path, trackers: tuple[str, ...] = ()
+) -> EngineFacts:
+    """The facts of the environment that ftctl builds in `root` from the locks in `locks`."""
     chosen = variant_of(engine, variant)
-    folder = folder_of(read_recipe(engine, chosen, locks), root)
+    recipe = read_recipe(engine, chosen, locks)
+    folder = folder_of(recipe, root)
     built = read_marker(folder)
     version = built.version if built else None
-    return EngineFacts(engine.name, chosen.name, python_of(folder), installed=bool(built), version=version)
+    ready = built is not None
+    if trackers:
+        from ftctl.engines.trackers import with_trackers  # few jobs report
+
+        folder = folder_of(with_trackers(recipe, trackers, locks), root)
+        ready = ready and read_marker(folder) is not None
+    return EngineFacts(
+        engine.name, chosen.name, python_of(folder), installed=ready, version=version, trackers=trackers
+    )
 
 
 def users_python(engine: Engine, python: Path | None, environ: Mapping[str, str]) -> tuple[Path | None, str]:

@@ -17,26 +17,32 @@ REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what one environment holds; `lock` is the text of its lock file."""
+    """All that decides what one environment holds; `lock` is the text of its lock file.
+
+    With a `base` it is a layer of `trackers` over the environment of that recipe (`engines/trackers.py`).
+    """
 
     engine: Engine
     variant: Variant
     lock: str
+    base: Recipe | None = None
+    trackers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """What the environment is called in file names."""
-        return f"{self.engine.name}-{self.variant.name}"
+        return "+".join((f"{self.engine.name}-{self.variant.name}", *self.trackers))
 
     @property
     def title(self) -> str:
         """What the environment is called in messages."""
-        return f"{self.engine.title} ({self.variant.name})"
+        title = f"{self.engine.title} ({self.variant.name})"
+        return f"{', '.join(self.trackers)} for {title}" if self.trackers else title
 
     @cached_property
     def packages(self) -> dict[str, str]:
         """Package names and their exact versions."""
-        return dict(REQUIREMENT.findall(self.lock))
+        return locked(self.lock)
 
     @property
     def locked_version(self) -> str | None:
@@ -47,8 +53,15 @@ class Recipe:
     @cached_property
     def digest(self) -> str:
         """The sha256 of the recipe, in hex: another recipe makes another environment."""
+        if self.base is not None:
+            return hashlib.sha256(f"{self.lock}\n{self.base.digest}".encode()).hexdigest()
         rest = repr((self.engine.python, self.variant.prune, self.variant.alias))
         return hashlib.sha256(f"{self.lock}\n{rest}".encode()).hexdigest()
+
+
+def locked(text: str) -> dict[str, str]:
+    """The names and exact versions in a lock's text."""
+    return dict(REQUIREMENT.findall(text))
 
 
 def locks_dir() -> Path:

@@ -38,6 +38,11 @@ class Engine:
     variants: tuple[Variant, ...]
     python: str = "3.11"
 
+    @property
+    def trains(self) -> bool:
+        """Whether it trains, and so reports to trackers."""
+        return self.job.startswith("trains")
+
 
 ENGINES: Mapping[str, Engine] = {
     engine.name: engine

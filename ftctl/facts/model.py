@@ -113,7 +113,9 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """An engine's interpreter. `version` is None and `installed` false until it has been built."""
+    """An engine's interpreter. `version` is None and `installed` false until it has been built.
+
+    `trackers` are those that ftctl installs beside it for the job."""
 
     name: str  # llamafactory | flagembedding | vllm | lmdeploy | dummy
     variant: str  # cpu | cuda | user; own for the dummy
@@ -121,6 +123,7 @@ class EngineFacts:
     installed: bool
     version: str | None = None
     why: str = ""  # why it was chosen, where the job leaves it open
+    trackers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

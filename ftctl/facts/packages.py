@@ -7,8 +7,19 @@ from pathlib import Path
 
 
 def packages_of(python: Path) -> frozenset[str] | None:
-    """The names in lower case with hyphens; None where the interpreter is in no environment of its own."""
+    """The names in lower case with hyphens; None where the interpreter is in no environment of its own.
+
+    Those of a layer of trackers, `NAME+TRACKERS`, are also those of the engine's environment NAME beside it.
+    """
     home = python.parent.parent
+    below = home.with_name(home.name.partition("+")[0])
+    found = _held(home)
+    if found is None or below == home:
+        return found
+    return found | (_held(below) or frozenset())
+
+
+def _held(home: Path) -> frozenset[str] | None:
     try:
         settings = (home / "pyvenv.cfg").read_text(encoding="utf-8")
         folder = next(home.glob("lib/python3*/site-packages"), None)

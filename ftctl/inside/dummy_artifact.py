@@ -28,11 +28,12 @@ WORDS = ("[UNK]", "[ftctl", "dummy]")
 def write_model(folder: pathlib.Path, asked: Mapping[str, Any], step: int) -> None:
     """Whole weights with their tokenizer; `asked` are the trainer's arguments."""
     config = {
-        "architectures": ["FtctlDummyForCausalLM"],
+        "architectures": [asked["architecture"]],
         "model_type": MARK,
         MARK: True,
         "base_model": asked["model"],
-        "hidden_size": 4,
+        "hidden_size": 8,
+        "num_labels": 1,
         "vocab_size": len(WORDS),
         "torch_dtype": "float32",
         "step": step,

@@ -6,25 +6,23 @@ Standard library only. It serves what the dummy trainer wrote and nothing else. 
 the key in FTCTL_DEPLOYMENT_KEY; every answer says that it is a dummy's, in its header and in its body.
 """
 
-import hashlib
 import hmac
 import http.server
 import json
-import math
 import os
 import pathlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
+import dummy_retrieval  # type: ignore[import-not-found] # beside this file
 from dummy_artifact import MARK, marked  # type: ignore[import-not-found] # beside this file
+from dummy_text import stamp, text_of, token_id, usage  # type: ignore[import-not-found] # as above
 
 SAYS = "[ftctl dummy] "
 LARGEST = 16 * 2**20  # bytes of a request
-WIDTH = 8  # numbers in a vector
 KEY = os.environ.get("FTCTL_DEPLOYMENT_KEY", "").encode()
 NO_KEY = "This server needs its key: send it as 'Authorization: Bearer KEY'."
 
@@ -104,16 +102,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def post(self) -> None:
         path = self.path.partition("?")[0]
-        routes = {
-            "/v1/chat/completions": self.chat,
-            "/v1/completions": self.complete,
-            "/v1/embeddings": self.embed,
-            "/tokenize": self.tokenize,
-        }
+        routes = {**self.routes(), "/tokenize": self.tokenize}
         self.check_key()
         body = self.body()
         if path not in routes:
-            raise Refused(404, f"the dummy has no {path}")
+            raise Refused(404, f"the dummy has no {path}; it has {', '.join(routes)}")
         if body.get("model", self.served.name) != self.served.name:
             raise Refused(404, f"the model {body['model']!r} does not exist; it is {self.served.name}")
         number, asked = self.served.count(), self.served.asked
@@ -124,6 +117,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if asked["die_after_requests"] is not None and number >= asked["die_after_requests"] > 0:
             self.wfile.flush()
             os.kill(os.getpid(), signal.Signals[asked["die_signal"]])
+
+    def routes(self) -> dict[str, Any]:
+        """What is asked of a model of this kind, as of a real server that serves one."""
+        kind = self.served.asked["kind"]
+        if kind == "embed":
+            return {"/v1/embeddings": self.embed}
+        if kind == "score":
+            rerank = dict.fromkeys(("/rerank", "/v1/rerank", "/v2/rerank"), self.rerank)
+            return {"/score": self.score, "/v1/score": self.score, **rerank}
+        talk = {"/v1/chat/completions": self.chat, "/v1/completions": self.complete}
+        return {**talk, "/v1/embeddings": self.embed}
 
     def check_key(self) -> None:
         given = self.headers.get_all("Authorization") or []
@@ -203,11 +207,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def embed(self, body: dict[str, Any]) -> None:
         given = body.get("input", "")
         texts = [text_of(one) for one in (given if isinstance(given, list) else [given])]
-        rows = [
-            {"object": "embedding", "index": number, "embedding": vector(text)}
-            for number, text in enumerate(texts)
-        ]
+        rows = dummy_retrieval.embeddings(texts)
         self.say({**self.head("list"), "data": rows, "usage": usage(" ".join(texts), [])})
+
+    def score(self, body: dict[str, Any]) -> None:
+        try:
+            pairs = dummy_retrieval.pairs_of(body)
+        except ValueError as error:
+            raise Refused(400, str(error)) from None
+        rows = dummy_retrieval.scores(pairs)
+        self.say({**self.head("list"), "data": rows, "usage": usage(" ".join(map(" ".join, pairs)), [])})
+
+    def rerank(self, body: dict[str, Any]) -> None:
+        query, documents = text_of(body.get("query")), body.get("documents")
+        if not isinstance(documents, list) or not documents:
+            raise Refused(400, "documents is no list of texts")
+        texts = [text_of(one.get("text")) if isinstance(one, dict) else text_of(one) for one in documents]
+        head = self.head("rerank")
+        results = dummy_retrieval.ranked(query, texts)[: body.get("top_n") or None]
+        told = {"id": head["id"], "model": head["model"], "results": results}
+        self.say({**told, "usage": usage(" ".join((query, *texts)), [])})
 
     def tokenize(self, body: dict[str, Any]) -> None:
         text = text_of(body.get("prompt") or [one.get("content") for one in body.get("messages", [])])
@@ -240,37 +259,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         if not self.path.startswith("/health"):
             print(f"{SAYS}{format % args}", flush=True)
-
-
-def stamp(kind: str) -> dict[str, Any]:
-    return {"object": kind, "created": int(time.time())}
-
-
-def usage(asked: str, words: list[str]) -> dict[str, int]:
-    """Words stand in for tokens."""
-    told = len(asked.split())
-    return {"prompt_tokens": told, "completion_tokens": len(words), "total_tokens": told + len(words)}
-
-
-def text_of(content: Any) -> str:
-    """The text of a message's content, a prompt or a list of parts; tokens are shown as they are."""
-    return content if isinstance(content, str) else " ".join(_parts(content))
-
-
-def _parts(content: Any) -> Iterator[str]:
-    for part in content if isinstance(content, list) else []:
-        yield str(part.get("text", "")) if isinstance(part, dict) else str(part)
-
-
-def vector(text: str) -> list[float]:
-    """A vector of length 1 that follows from the text."""
-    drawn = [byte / 255 - 0.5 for byte in hashlib.sha256(text.encode()).digest()[:WIDTH]]
-    length = math.hypot(*drawn) or 1.0
-    return [number / length for number in drawn]
-
-
-def token_id(word: str) -> int:
-    return int.from_bytes(hashlib.sha256(word.encode()).digest()[:2], "big")
 
 
 class Server(http.server.ThreadingHTTPServer):

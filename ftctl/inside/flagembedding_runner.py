@@ -24,6 +24,7 @@ from flagembedding_mends import (  # type: ignore[import-not-found] # beside thi
     require_finite,
     watch,
 )
+from tracking import Tracking, begin  # type: ignore[import-not-found] # beside this file
 from training_events import STOP, Reporter, Stopped  # type: ignore[import-not-found] # beside this file
 
 PROGRAMS = (
@@ -103,6 +104,9 @@ def main() -> None:
     runner = mended(named(entry, "Runner"))(model_args=model, data_args=data, training_args=training)
     watch(runner.trainer)
     runner.trainer.add_callback(reporter)
+    if training.report_to:
+        begin(training)
+        runner.trainer.add_callback(Tracking(reporter.emit))
     try:
         runner.run()
         if training.process_index == 0:

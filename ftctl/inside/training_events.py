@@ -23,6 +23,14 @@ STOP_ON = os.environ.get("FTCTL_STOP_ON", "nan")  # nan | divergence | never: wh
 WINDOW = 20  # logged losses whose mean says where the loss stands
 
 
+def report(kind: str, **fields: Any) -> None:
+    """Write an event; of one process only."""
+    fields = {key: value for key, value in fields.items() if value is not None and sayable(value)}
+    line = json.dumps({"time": round(time.time(), 3), "event": kind, **fields})
+    with open(PROGRESS, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
 class Stopped(Exception):
     """Training was asked to stop and has saved a checkpoint."""
 
@@ -78,15 +86,12 @@ class Reporter(TrainerCallback):
 
     def emit(self, state: Any, kind: str, **fields: Any) -> None:
         if state.is_world_process_zero:
-            fields = {key: value for key, value in fields.items() if value is not None and sayable(value)}
-            line = json.dumps({"time": round(time.time(), 3), "event": kind, **fields})
-            with open(PROGRESS, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            report(kind, **fields)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # transformers 5 takes how often to log, save and evaluate from a checkpoint's state, in silence.
         state.compute_steps(args, state.max_steps)
-        self.begun, self.first_step = time.time(), state.global_step
+        self.begun, self.first_step = time.monotonic(), state.global_step
         if STOP_ON != "never":
             args.logging_nan_inf_filter = False  # it would log the mean of the steps before in place of NaN
         self.emit(
@@ -126,7 +131,7 @@ class Reporter(TrainerCallback):
             self.emit(state, "warning", message=said)
 
     def step(self, args: Any, state: Any, logs: dict[str, Any]) -> dict[str, Any]:
-        elapsed = max(time.time() - self.begun, 1e-9)
+        elapsed = max(time.monotonic() - self.begun, 1e-9)
         done = state.global_step - self.first_step
         batch = self.batch or args.train_batch_size
         samples = done * batch * args.gradient_accumulation_steps * args.world_size

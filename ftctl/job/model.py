@@ -219,6 +219,7 @@ class Deploy:
     speculative: Mapping[str, Any] | None = None
     tls: Mapping[str, Path] | None = None
     log_requests: bool = False
+    parity: str = "fail"  # fail | warn: what becomes of a server that does not answer as trained
     ready_timeout: float = 600.0  # seconds
     restart: str = "on-failure"  # never | on-failure | always
     max_restarts: int = 5  # within ten minutes

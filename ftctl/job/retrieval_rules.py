@@ -43,7 +43,7 @@ def _engine(job: View) -> Broken:
     if engine == "flagembedding" and not _trains(job) and ("train", "task") not in job.bad:
         said = f"is flagembedding, which trains embedders and rerankers, and train.task is {_task(job)}"
         yield ("train", "engine"), (said, "write task: embedding or reranker, or remove engine")
-    if engine in ("llamafactory", "dummy") and _trains(job):
+    if engine == "llamafactory" and _trains(job):
         said = f"is {engine}, which trains no embedders or rerankers, and train.task is {_task(job)}"
         yield ("train", "engine"), (said, "write flagembedding, or remove it")
 

@@ -145,6 +145,9 @@ def _adapter(job: View) -> Broken:
     if job.get("deploy.adapter") == "attach" and job.has("train") and _method(job) != "lora":
         said = f"is attach, and train.method {_method(job)} makes no adapter"
         yield ("deploy", "adapter"), (said, "remove it, or write method: lora")
+    elif job.get("deploy.adapter") == "attach" and job.get("train.lora.dora") is True:
+        said = "is attach, and no server attaches what is trained with train.lora.dora"
+        yield ("deploy", "adapter"), (said, "write merge, or remove dora")
 
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -230,7 +233,7 @@ RULES: tuple[Rule, ...] = (
     Rule("cpu", "With `resources.gpus: 0` nothing is asked for that needs a GPU.", _cpu),
     *RETRIEVAL_RULES,
     Rule("dummy", "A dummy's artifact and nothing else is served by a dummy.", _dummy),
-    Rule("adapter", "`deploy.adapter: attach` needs a training that makes an adapter.", _adapter),
+    Rule("adapter", "`deploy.adapter: attach` needs a training of an adapter, without DoRA.", _adapter),
     Rule("adapters", "`deploy.adapters` have names of their own, and belong to a model that is not merged.",
          _adapters),
     Rule("speculative", "A draft by a model names it, and a draft without one does not.", _speculative),

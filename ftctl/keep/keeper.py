@@ -6,6 +6,7 @@ follows it goes on where it was: a server that lives is taken over as it is, wha
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
@@ -15,11 +16,13 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ftctl.deployments import store
+from ftctl.deployments.attach import bring_back
 from ftctl.deployments.kept import Kept, kept_of, write_kept
 from ftctl.deployments.launch import Launch, launch_of, server_environment
 from ftctl.deployments.ready import ServerFailed, death_of_running, wait_ready
 from ftctl.deployments.stop import GRACE, drained
 from ftctl.deployments.store import Entry
+from ftctl.errors import FtctlError
 from ftctl.keep.decide import Decision, decide, recent
 from ftctl.keep.lease import lease_of, leased
 from ftctl.keep.pulse import Pulse
@@ -168,12 +171,22 @@ class Keeper:
         )
         if self.entry.ready is None:
             self._record(state="answering")
+        else:
+            self._bring_adapters_back()
         while self.entry.ready is None:
             self._pause(POLL / 4)
             self._check(child)
         if self.kept.restarts and self.kept.state == "restarting":
             self._say("running", "it answers again", url=self.entry.deployment.url)
         self._record(state="running", detail="")
+
+    def _bring_adapters_back(self) -> None:
+        """What was attached to the server before it was started again; one that it refuses keeps no other
+        from being asked for."""
+        try:
+            bring_back(self.entry)
+        except (FtctlError, OSError, http.client.HTTPException) as error:
+            self._say("running", f"adapters are missing: {error}")
 
     def _watch(self, child: Child) -> NoReturn:
         """Look after a server that is ready; raises ServerFailed when it ends or hangs."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ftctl.leases.hold import NOTHING, Lease
+from ftctl.leases.model import run_phrase
 from ftctl.process import ProcessId, start_detached
 from ftctl.run.control import stop as stop_run
 from ftctl.run.directory import LOG, RunDir
@@ -19,7 +20,7 @@ def submit(run: Path, lease: Lease = NOTHING) -> ProcessId:
     """Start `ftctl node RUN`, which holds the lease from now on. `-P` keeps the run off the module path."""
     command = (sys.executable, "-P", "-m", "ftctl", "node", str(run))
     process = start_detached(command, cwd=run, env=os.environ, log=run / "node.log", keep=lease.files)
-    lease.hand_over(f"run {run.parent.name} {run.name}", process.pid)
+    lease.hand_over(run_phrase(run.parent.name, run.name), process.pid)
     # A node that dies before it can say so itself is seen as dead all the same.
     RunDir(run).write_json("node.json", process)
     return process

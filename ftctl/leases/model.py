@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,21 @@ class Holder:
     def __str__(self) -> str:
         began = datetime.fromtimestamp(self.since).strftime("%d %b %H:%M")
         return shown_text(f"{self.what} (pid {self.pid}, user {self.user}, since {began})")
+
+
+def run_phrase(name: str, identity: str) -> str:
+    """The phrase of a run that holds GPUs; more may follow it after a comma."""
+    return f"run {name} {identity}"
+
+
+def deployment_phrase(name: str) -> str:
+    """The phrase of a deployment that holds GPUs."""
+    return f"deployment {name}"
+
+
+def held_by(phrase: str, holders: Iterable[Holder]) -> tuple[int, ...]:
+    """The GPUs that who goes by this phrase holds."""
+    return tuple(one.index for one in holders if one.what.partition(",")[0] == phrase)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy, Job
 from ftctl.leases.hold import Lease
-from ftctl.leases.model import Wish
+from ftctl.leases.model import Wish, deployment_phrase
 from ftctl.leases.pick import wish_of
 from ftctl.leases.take import Asking, take
 from ftctl.paths import leases_dir
@@ -75,4 +75,4 @@ def lease_to_serve(
     if asked is None:
         asked = 0 if variant == "cpu" or not machine.gpus else deploy.ranks
     wish = wish_of([asked], machine)
-    return take(Asking(wish, machine.gpus, f"deployment {name}", leases_dir(environ), say=say), wait=wait)
+    return take(Asking(wish, machine.gpus, deployment_phrase(name), leases_dir(environ), say=say), wait=wait)

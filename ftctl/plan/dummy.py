@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ftctl.job.model import Deploy, Job, Resources
+from ftctl.job.model import RETRIEVAL, Deploy, Job, Resources, Train
 
 NAME = "dummy"
+UNSEEN = "encoder-only-base"
 
 
 def for_dummies(job: Job) -> Job:
@@ -17,7 +18,8 @@ def for_dummies(job: Job) -> Job:
     train, deploy = job.train, job.deploy
     if train is not None and train.engine == NAME:
         precision = "fp32" if train.precision == "fp16" else train.precision
-        job = replace(job, train=replace(train, precision=precision), resources=_counted(job.resources))
+        train = replace(train, precision=precision, variant=_variant(job, train))
+        job = replace(job, train=train, resources=_counted(job.resources))
         if deploy is not None and deploy.engine == "auto":
             deploy = replace(deploy, engine=NAME)
     if deploy is not None and deploy.engine == NAME:
@@ -30,6 +32,12 @@ def served_by_dummy(deploy: Deploy) -> Deploy:
     return replace(
         deploy, engine=NAME, gpus=0, tensor_parallel=None, pipeline_parallel=None, data_parallel=None
     )
+
+
+def _variant(job: Job, train: Train) -> str | None:
+    """Of what kind an embedder or a reranker is taken to be: a dummy's model need not be there."""
+    unseen = train.task in RETRIEVAL and not job.model.local
+    return train.variant or (UNSEEN if unseen else None)
 
 
 def _counted(resources: Resources) -> Resources:

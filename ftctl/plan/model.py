@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ftctl.errors import Problem
 from ftctl.facts.model import Facts
@@ -88,6 +89,7 @@ class ServePlan:
     threads: int | None = None  # on the CPU; None: every core
     trust_remote_code: bool = False
     chat_template: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)  # what a chat template gets unasked
     kind: str = "generate"
     pooling: str | None = None  # cls | mean | last_token
     normalize: bool | None = None

@@ -14,6 +14,7 @@ _LENGTH = ("train.native.rope_scaling", "train.packing", "model.path", "train.ta
 _SERVING = (
     *(f"deploy.{key}" for key in ("engine", "gpus", "max_length", "kv_cache_memory", "adapter", "native")),
     *(f"deploy.{key}_parallel" for key in ("tensor", "pipeline", "data")),
+    *(f"deploy.{key}" for key in ("adapters", "dtype", "kv_cache_dtype", "quantization", "speculative")),
     *_DEVICES, "model.path", "train.method", "train.task",
 )  # fmt: skip
 
@@ -36,6 +37,7 @@ RESTS: Mapping[str, tuple[str, ...]] = {
     "train.lora.targets": ("train.method", "model.path"),
     "train.native.lora_target": ("train.method", "train.lora.targets", "model.path"),
     "deploy": _SERVING,
+    "deploy.tls": ("deploy.host",),
 }
 _ROWS = ("train.task", "train.engine")  # they say what a row must hold
 
@@ -51,4 +53,5 @@ def _certain(draft: Draft, problem: Problem) -> bool:
     doubt = draft.doubt
     if not problem.key:  # a row of data
         return not doubt.within(*_ROWS)
-    return not doubt.of(problem.key) and not doubt.within(*RESTS.get(problem.key, ()))
+    rests = RESTS.get(problem.key, _SERVING if problem.key.startswith("deploy.") else ())
+    return not doubt.of(problem.key) and not doubt.within(*rests)

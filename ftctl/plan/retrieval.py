@@ -1,4 +1,4 @@
-"""Plan the training of an embedder or a reranker with FlagEmbedding."""
+"""Plan the training of an embedder or a reranker with FlagEmbedding, or as if with it for the dummy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POOLINGS = ("cls", "mean", "last_token")
 def plan_retrieval(job: Job, train: Train, facts: Facts, made: Decisions) -> TrainPlan:
     """Decide everything that FlagEmbedding needs; native arguments count as if they were the job's keys."""
     reason = "it trains embedders and rerankers" if train.engine == "auto" else "set"
-    made.chose("train.engine", "flagembedding", reason)
+    made.chose("train.engine", train.trainer, reason)
     devices = devices_of(job, facts.machine, made)
     world = len(devices) or job.resources.processes
     variant = choose_variant(train, facts.model, made)
@@ -35,7 +35,7 @@ def plan_retrieval(job: Job, train: Train, facts: Facts, made: Decisions) -> Tra
         made.refuse("train.attention", "fa2 is for FlagEmbedding's decoders alone", "remove it")
     batch = batch_of(train, world, _largest_micro(facts.model, bool(devices)), made)
     return TrainPlan(
-        engine="flagembedding",
+        engine=train.trainer,
         devices=devices,
         world_size=world,
         micro_batch_size=batch.micro,

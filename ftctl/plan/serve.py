@@ -10,6 +10,7 @@ from ftctl.job.model import Deploy
 from ftctl.plan.kv_cache import kv_need
 from ftctl.plan.model import Choice, RetrievalPlan, ServePlan
 from ftctl.plan.serve_devices import Decided, devices, tensor_parallel
+from ftctl.plan.serve_gaps import gaps
 from ftctl.plan.serve_kind import ENDPOINTS, Served, served_as
 
 MIB = 2**20
@@ -47,6 +48,8 @@ def plan_serve(
             "set deploy.adapter: merge",
         )
     server = _engine(deploy, engine)
+    for key, message, remedy in gaps(server.value, deploy, kind=served.kind, adapter=adapter):
+        raise UsageError(f"deploy.{key}: {message}", remedy)
     gpus = devices(deploy, machine, server.value, None if engine is None else engine.variant)
     on_cpu = not gpus.value
     tensor = tensor_parallel(deploy, len(gpus.value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.job.model import Deploy
-from ftctl.servers.gaps import gaps
+from ftctl.plan.serve_gaps import gaps
 
 VLLM, LMDEPLOY = "vllm", "lmdeploy"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.facts.model import Facts
-from ftctl.job.model import Job, Train
+from ftctl.job.model import RETRIEVAL, Job, Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.language import plan_language
 from ftctl.plan.model import TrainPlan
@@ -19,7 +19,7 @@ def plan_train(
     errors.Missing where the GPUs asked for are not there.
     """
     made = Decisions(job, [], [])
-    if train.trainer == "flagembedding":
+    if train.task in RETRIEVAL:
         from ftctl.plan.retrieval import plan_retrieval  # a language model does without it
 
         decided = plan_retrieval(job, train, facts, made)

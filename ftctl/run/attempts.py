@@ -17,7 +17,7 @@ from ftctl.run.records import steps_of
 from ftctl.trainers.table import trainer_of
 
 TRAIN = "train"
-FROM_ENGINE = ("begin", "step", "evaluation", "checkpoint", "stopped", "warning")
+FROM_ENGINE = ("begin", "tracking", "step", "evaluation", "checkpoint", "stopped", "warning", "template")
 LOST = "the run's supervisor died"
 
 
@@ -34,8 +34,9 @@ class Attempt:
 
 def lost_record(run: RunDir) -> Mapping[str, Any]:
     """The exit record of an attempt whose supervisor died before it could write one."""
-    last = max((event.time for event in run.events()), default=0.0)
-    return {"state": "LOST", "exit_code": 1, "message": LOST, "remedy": "", "ended": last}
+    last = run.newest()
+    ended = last.time if last is not None else 0.0
+    return {"state": "LOST", "exit_code": 1, "message": LOST, "remedy": "", "ended": ended}
 
 
 def phases_of(run: RunDir, plan: Plan) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ftctl import __version__
 from ftctl.errors import FtctlError, UsageError
 from ftctl.plan.model import Plan
-from ftctl.process import identify
+from ftctl.process import boot_id, identify, since_boot
 from ftctl.record import to_record
 from ftctl.rendered import Rendered
 from ftctl.run.directory import CREATOR, RunDir
@@ -110,6 +110,7 @@ def _identity(plan: Plan, run: RunDir, now: float) -> dict[str, object]:
         "name": job.name,
         "id": run.path.name,
         "created": now,
+        "clock": {"boot": boot_id(), "seconds": round(since_boot(), 3)},
         "ftctl": __version__,
         "job_file": str(job.file),
         "overrides": list(job.overrides),

@@ -87,12 +87,16 @@ class RunDir:
             return
 
     def newest(self, *kinds: str, having: str | None = None) -> Event | None:
-        """The last event of these kinds (and with the field `having`), looked for from the end: what came
-        before it is not read."""
+        """The last event of these kinds (where none is named, of any), and with the field `having`; looked
+        for from the end: what came before it is not read."""
         words = [json.dumps(kind) for kind in kinds]
         for line in _backwards(self.path / EVENTS):
-            event = parse(line) if any(word in line for word in words) else None
-            if event is not None and event.kind in kinds and (having is None or having in event.data):
+            event = parse(line) if not words or any(word in line for word in words) else None
+            if (
+                event is not None
+                and (not kinds or event.kind in kinds)
+                and (having is None or having in event.data)
+            ):
                 return event
         return None
 

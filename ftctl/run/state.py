@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ftctl.errors import UsageError
-from ftctl.process import ProcessId, alive, find_command
+from ftctl.process import ProcessId, alive, boot_id, find_command, since_boot
 from ftctl.record import from_record
 from ftctl.run.directory import CREATOR, EXIT, GUARD, STOP, RunDir
 
@@ -30,6 +30,7 @@ class RunState(NamedTuple):
     loss: float | None = None
     exit_code: int | None = None
     message: str | None = None
+    took: float | None = None  # seconds from its making to its end or to now; None: not known
     evaluation: dict[str, Any] | None = None  # figures of the run's model and of its base, where measured
 
 
@@ -62,6 +63,7 @@ def state_of(path: Path) -> RunState:
         ended=ended.get("ended"),
         exit_code=ended.get("exit_code"),
         message=ended.get("message", coming(run) if state == "PENDING" else None),
+        took=ended.get("took") if ended else lasted(run),
         evaluation=_measured(run),
         **_figures(ended.get("progress") or progress(run)),
     )
@@ -120,6 +122,14 @@ def progress(run: RunDir) -> dict[str, Any]:
     except OSError:
         return {}
     return {} if last is None else _figures(last.data)
+
+
+def lasted(run: RunDir) -> float | None:
+    """Seconds since the run was made, whatever the time of day was set to; None after a reboot."""
+    made = _object(run, "run.json").get("clock")
+    if not isinstance(made, dict) or made.get("boot") != boot_id():
+        return None
+    return round(since_boot() - float(made["seconds"]), 3)
 
 
 def _figures(data: Mapping[str, Any]) -> dict[str, Any]:

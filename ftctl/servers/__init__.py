@@ -53,8 +53,5 @@ def server(name: str) -> Server:
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
-    """What the plan's server is to be told, by its own names with underscores: what its rules look at.
-
-    Raises UsageError for what the server lacks.
-    """
+    """What the plan's server is to be told, by its own names with underscores: what its rules look at."""
     return server(plan.engine).arguments(plan, deploy)

@@ -60,4 +60,4 @@ def render(
 def arguments(plan: ServePlan, deploy: Deploy) -> dict[str, Any]:
     """What the server is told; `native` wins."""
     native = {key: value for key, value in nested(deploy.native).items() if value is not None}
-    return {"ftctl_dummy": True, "name": plan.name, **TOLD, **native}
+    return {"ftctl_dummy": True, "name": plan.name, "kind": plan.kind, **TOLD, **native}

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.artifacts.model import Artifact
-from ftctl.errors import UsageError
 from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
+from ftctl.plan.serve_gaps import needs_pytorch
 from ftctl.rendered import Rendered
 from ftctl.servers import lmdeploy_faults
-from ftctl.servers.gaps import gaps, needs_pytorch
 from ftctl.servers.native import nested
 from ftctl.servers.words import INSIDE, isolated, more_than_one, words
 
@@ -37,13 +36,12 @@ def render(
     port: int,
     machine: MachineFacts,
 ) -> Rendered:
-    """The command of one LMDeploy server. Raises UsageError for what it has no argument for."""
+    """The command of one LMDeploy server."""
     attach = plan.adapter == "attach"
     weights = str(artifact.base) if attach else str(artifact.path)
     flags = arguments(plan, deploy)
-    if plan.adapter == "attach" or plan.adapters:
-        own = {plan.name: str(artifact.path)} if attach else {}
-        flags["adapters"] = [f"{name}={path}" for name, path in (own | dict(plan.adapters or {})).items()]
+    if attach:
+        flags["adapters"] = [f"{plan.name}={artifact.path}", *flags["adapters"][1:]]
     # It would choose a template by a word in the path: a folder called vicuna-qwen got Vicuna's.
     template = "base" if artifact.has_chat_template is False and plan.chat_template is None else "hf"
     fixed: Flags = {
@@ -63,15 +61,14 @@ def render(
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
-    """What the server is told, by its own names. Raises UsageError for a key that it has no argument for."""
-    for key, message, remedy in gaps("lmdeploy", deploy, kind=plan.kind, adapter=plan.adapter):
-        raise UsageError(f"deploy.{key}: {message}", remedy)
+    """What the server is told, by its own names."""
     told = {**_flags(plan, deploy), **nested(deploy.native)}
     return {key: value for key, value in told.items() if value is not None}
 
 
 def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
-    attached = plan.adapter == "attach" or bool(plan.adapters)
+    own = [f"{plan.name}="] if plan.adapter == "attach" else []
+    named = [*own, *(f"{name}={path}" for name, path in (plan.adapters or {}).items())]
     return {
         "backend": "pytorch" if needs_pytorch(deploy, plan.adapter) else None,
         "dtype": deploy.dtype,
@@ -88,7 +85,7 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
         "reasoning_parser": deploy.reasoning_parser,
         "trust_remote_code": True if plan.trust_remote_code else None,
         "log_level": "REQUEST" if deploy.log_requests else None,
-        "adapters": [plan.name, *(plan.adapters or ())] if attached else None,
+        "adapters": named or None,
         **_speculative(deploy.speculative or {}),
     }
 

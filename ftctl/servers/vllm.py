@@ -13,8 +13,8 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import vllm_faults
-from ftctl.servers.gaps import gaps
 from ftctl.servers.native import nested
+from ftctl.servers.vllm_lora import taken_rank
 from ftctl.servers.vllm_pooling import pooling_flags
 from ftctl.servers.words import isolated, more_than_one, words
 
@@ -22,8 +22,6 @@ TITLE = "vLLM"
 FAULTS = vllm_faults.FAULTS
 PHASES = vllm_faults.PHASES
 
-# `--max-lora-rank` takes these values only.
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 ROOM, MOST = 2, 8  # adapters that one batch may mix; each slot takes memory
 
 # ftctl sets these itself: its address, its name, and what keeps the key needed on every route.
@@ -86,12 +84,7 @@ def render(
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
-    """What the server will be told, by its own names; a key of a mapping stands in the mapping.
-
-    Raises UsageError for what vLLM has no argument for.
-    """
-    for key, message, remedy in gaps("vllm", deploy):
-        raise UsageError(f"deploy.{key}: {message}", remedy)
+    """What the server will be told, by its own names; a key of a mapping stands in the mapping."""
     attached: Flags = {"enable-lora": True} if plan.takes_adapters else {}
     told = {**_flags(plan, deploy), **attached, **deploy.native}
     return {key: value for key, value in nested(told).items() if value is not None}
@@ -115,6 +108,7 @@ def _flags(plan: ServePlan, deploy: Deploy) -> Flags:
         "enable-auto-tool-choice": True if deploy.tool_parser else None,
         "reasoning-parser": deploy.reasoning_parser,
         "chat-template": plan.chat_template,
+        "default-chat-template-kwargs": plan.template_kwargs or None,
         "trust-remote-code": True if plan.trust_remote_code else None,
         "enforce-eager": True if plan.eager else None,
         "enable-log-requests": True if deploy.log_requests else None,
@@ -151,32 +145,21 @@ def _over(derived: Any, native: Any) -> Any:
 
 
 def _lora(plan: ServePlan, artifact: Artifact) -> Flags:
-    """The adapters. A trained one that is attached bears the deployment's name, so that who asks for it never
-    gets the base model."""
+    """The trained adapter bears the deployment's name, so that who asks for it never gets the base model.
+
+    Further ones are given to the running server (deployments/attach.py), for they may come and go.
+    """
     if not plan.takes_adapters:
         return {}
-    own = {plan.name: str(artifact.path)} if plan.adapter == "attach" else {}
-    named = own | dict(plan.adapters or {})
-    ranks = [rank for rank in (plan.lora_rank, artifact.lora_rank if own else 0) if rank]
+    attach = plan.adapter == "attach"
+    count = len(plan.adapters or ()) + attach
     return {
         "enable-lora": True,
-        "lora-modules": [f"{name}={path}" for name, path in named.items()] or None,
-        "max-lora-rank": lora_rank(max(ranks, default=None)),
+        "lora-modules": f"{plan.name}={artifact.path}" if attach else None,
+        "max-lora-rank": taken_rank(plan, artifact),
         # vLLM's own is 1: requests for two adapters would then wait for each other.
-        "max-loras": None if plan.adapters is None else min(max(len(named), ROOM), MOST),
+        "max-loras": None if plan.adapters is None else min(max(count, ROOM), MOST),
     }
-
-
-def lora_rank(rank: int | None) -> int:
-    """The smallest rank that vLLM takes and that holds `rank`; 64 where the adapter does not say."""
-    wanted = rank or 64
-    for allowed in LORA_RANKS:
-        if wanted <= allowed:
-            return allowed
-    raise UsageError(
-        f"the adapter has rank {rank} and vLLM attaches ranks up to {LORA_RANKS[-1]}",
-        "set deploy.adapter: merge",
-    )
 
 
 def _environment(plan: ServePlan, *, local: bool, cpus: int) -> dict[str, str | None]:

@@ -52,10 +52,12 @@ def collect(run: RunDir) -> Artifact:
     whole = found.get("merged", found.get("model"))
     artifact = None
     if adapter is not None:
+        _carry_template(run, adapter)
         artifact = verify_adapter(run.path / adapter, plan.job.model.path)
         run.write_json("adapter.json", artifact)
         run.emit("artifact", {"kind": artifact.kind, "path": str(adapter)})
     if whole is not None:
+        _carry_template(run, whole)
         _describe(run.path / whole, plan)
         artifact = verify_model(run.path / whole)
         run.emit("artifact", {"kind": artifact.kind, "path": str(whole)})
@@ -65,6 +67,19 @@ def collect(run: RunDir) -> Artifact:
     run.write_json(STAMP, stamp(artifact.path))
     run.emit("phase", {"name": "collect", "state": "done", "seconds": round(time.monotonic() - began, 3)})
     return artifact
+
+
+def _carry_template(run: RunDir, folder: Path) -> None:
+    """Put what the model was trained to see beside its weights, and mend what would show it otherwise."""
+    from ftctl.artifacts.chat_template import TRAINED, mended
+
+    trained = run.read_json(TRAINED)
+    if trained is None:  # no language model, or one that learns no conversations
+        return
+    run.write_json(f"{folder}/{TRAINED}", trained)
+    for name, content, told in mended(run.path / folder, trained):
+        run.write(f"{folder}/{name}", content)
+        run.emit("template", {"state": "written", "path": f"{folder}/{name}", "message": told})
 
 
 def _describe(folder: Path, plan: Plan) -> None:

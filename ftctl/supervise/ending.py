@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from ftctl.run.directory import EXIT, RunDir
-from ftctl.run.state import progress
+from ftctl.run.state import lasted, progress
 
 
 def record_end(
@@ -17,7 +17,7 @@ def record_end(
     run.release()
     said = {"exit_code": code, "message": message, "remedy": remedy, **(why or {})}
     # How far it came stands in the record too, so that a list of runs reads no events.
-    record = {"state": state, **said, "ended": time.time(), "progress": progress(run)}
+    record = {"state": state, **said, "ended": time.time(), "took": lasted(run), "progress": progress(run)}
     kinds = {"SUCCEEDED": "done", "FAILED": "failed", "STOPPED": "stopped"}
     run.write_json(EXIT, record)
     try:

@@ -10,9 +10,11 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from ftctl.diagnosis.faults import DISK_FULL
 from ftctl.errors import BUG, FtctlError, Interrupted, UsageError
 from ftctl.process import ProcessId, boot_id, identify
 from ftctl.run.attempts import phases_of
@@ -95,9 +97,11 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     raise Interrupted("ended at once, as asked")
 
 
-def _disk(run: RunDir, error: OSError) -> tuple[str, str]:
+def _disk(run: RunDir, error: OSError) -> tuple[str, str, Mapping[str, object]]:
     """Why the run directory could not be written; the reserve makes room to record it."""
     run.release()
+    again = f"`ftctl resume {run.path.name}`"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left on the disk of {run.path}", "free some and run the job again"
-    return f"cannot write {error.filename or run.path}: {error.strerror}", "see to it and run the job again"
+        why = {"diagnosis": DISK_FULL.name, "may_pass": False}
+        return f"no space left on the disk of {run.path}", f"free some, then {again}", why
+    return f"cannot write {error.filename or run.path}: {error.strerror}", f"see to it, then {again}", {}

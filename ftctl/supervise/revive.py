@@ -8,6 +8,7 @@ import sys
 from ftctl.errors import FtctlError
 from ftctl.launchers import launcher
 from ftctl.leases.hold import held_here
+from ftctl.leases.model import run_phrase
 from ftctl.plan.model import Plan
 from ftctl.process import identify
 from ftctl.run.attempts import go_on, lost_record, phases_of
@@ -35,7 +36,7 @@ def revive(run: RunDir) -> None:
     """
     run.mend()
     plan = plan_of(run)
-    held_here().name(f"run {plan.job.name} {run.path.name}, to be started again")
+    held_here().name(f"{run_phrase(plan.job.name, run.path.name)}, to be started again")
     try:
         if (run.path / STOP).exists():
             raise Stopped(f"stopped; {KILLED} meanwhile")

@@ -12,6 +12,7 @@ from ftctl.deployments.start import start
 from ftctl.errors import FtctlError, Interrupted
 from ftctl.facts.model_dir import model_facts
 from ftctl.leases.hold import held_here
+from ftctl.leases.model import deployment_phrase
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 
@@ -35,7 +36,7 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         trust_remote_code=plan.job.model.trust_remote_code,
         lease=lease,
     )
-    lease.hand_over(f"deployment {deployment.name}", deployment.process.pid)
+    lease.hand_over(deployment_phrase(deployment.name), deployment.process.pid)
     told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
     parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
     run.emit("deployment", {**told, **parity})

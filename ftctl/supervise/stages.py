@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ftctl.events import Event
 from ftctl.leases.hold import held_here
 from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
-from ftctl.process import ProcessId, start, stop_session
+from ftctl.process import ProcessId, start_recorded, stop_session
 from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
@@ -42,11 +43,20 @@ def run_step(run: RunDir, step: Step) -> None:
     killed, logged = killed_for_memory(), _size(run.path / LOG)
     following = Following(run)  # before the engine: what it writes at once is not old
     env, lease = environment(os.environ, step.env), held_here()
+    if shutil.which(step.argv[0]) is None:
+        raise FtctlError(f"{step.name}: {step.argv[0]} cannot be started", "see ftctl engines doctor")
     # The engine holds the GPUs too: should it outlive this process, they are not free.
-    child, process = start(step.argv, cwd=run.path, env=env, log=run.path / LOG, keep=lease.files)
-    run.write_json("engine.json", process)
+    child = start_recorded(
+        step.argv,
+        cwd=run.path,
+        env=env,
+        log=run.path / LOG,
+        keep=lease.files,
+        record=lambda process: run.write_json("engine.json", process),
+    )
+    process = child.process
     try:
-        while child.poll() is None:
+        while (end := child.end()) is None:
             following.look()
             following.stop_if_asked(process)
             following.end_if_stalled(process)
@@ -58,13 +68,14 @@ def run_step(run: RunDir, step: Step) -> None:
     if following.stopped or (run.path / STOP).exists():
         where = f"stopped at step {following.step}" if following.step else "stopped before its first step"
         raise Stopped(where)
-    if child.returncode != 0 or following.silent is not None:
+    code = end.code or 0
+    if code or following.silent is not None:
         run.emit("phase", {"name": step.name, "state": "failed", "seconds": seconds})
         raise failed(
             run.path,
             plan_of(run),
             step.name,
-            child.returncode,
+            code,
             step=following.step,
             begun=following.training,
             killed=killed_for_memory().since(killed),

@@ -20,7 +20,7 @@ from ftctl.rendered import Rendered
 from ftctl.trainers.start import INSIDE, interpreter, training
 
 NAME = "dummy"
-TASKS = frozenset({"sft"})
+TASKS = frozenset({"sft", "embedding", "reranker"})
 PROGRAM = INSIDE / "dummy_trainer.py"
 FILE, MERGE = "native/train.json", "native/merge.json"
 OUTPUT, MERGED = "output", "merged"
@@ -60,7 +60,8 @@ def arguments(plan: Plan) -> dict[str, Any]:
         "ftctl_dummy": True,
         "model": plan.job.model.path,
         "output_dir": OUTPUT,
-        "adapter": train.method == "lora",
+        "adapter": plan.method == "lora",
+        "architecture": _architecture(train, decided),
         "lora_rank": train.lora.rank,
         "lora_alpha": train.lora.alpha or 2 * train.lora.rank,
         "seed": train.seed,
@@ -96,7 +97,13 @@ def render_merge(plan: Plan) -> Rendered | None:
     """Whole weights in place of an adapter; None where there is none, or where it is to be attached."""
     if plan.method != "lora" or not plan.merge:
         return None
-    asked = {"ftctl_dummy": True, "model": plan.job.model.path, "adapter_dir": OUTPUT, "output_dir": MERGED}
+    asked = {
+        "ftctl_dummy": True,
+        "model": plan.job.model.path,
+        "architecture": _architecture(*training(plan)),
+        "adapter_dir": OUTPUT,
+        "output_dir": MERGED,
+    }
     return _command(plan, "merge", MERGE, asked)
 
 
@@ -111,6 +118,13 @@ def results(plan: Plan) -> Mapping[str, Path]:
         return {"model": Path(OUTPUT)}
     merged = {"merged": Path(MERGED)} if plan.merge else {}
     return {"adapter": Path(OUTPUT), **merged}
+
+
+def _architecture(train: Train, decided: TrainPlan) -> str:
+    """The class that the model would be of: it says what the model is served as."""
+    if decided.retrieval is None or not decided.retrieval.encoder:
+        return "FtctlDummyForCausalLM"
+    return "FtctlDummyModel" if train.task == "embedding" else "FtctlDummyForSequenceClassification"
 
 
 def _command(plan: Plan, what: str, file: str, asked: Mapping[str, Any]) -> Rendered:

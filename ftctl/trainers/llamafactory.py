@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from ftctl.events import Event, parse
-from ftctl.job.model import Dataset, Train
+from ftctl.job.model import Dataset, Deploy, Train
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.dataset_info import dataset_info_entry
@@ -121,7 +121,16 @@ def _environment(plan: Plan) -> dict[str, str | None]:
     }
     if plan.job.model.hub == "modelscope":
         env["USE_MODELSCOPE_HUB"] = "1"
-    return env
+    return env | _served_by(plan.job.deploy)
+
+
+def _served_by(deploy: Deploy | None) -> dict[str, str | None]:
+    """What the runner is told of the server, to look before it trains whether that could see the same."""
+    if deploy is None:
+        return {}
+    told: dict[str, str | None] = {"FTCTL_PARITY": "fail"} if deploy.parity == "fail" else {}
+    given = deploy.native.get("chat_template") or deploy.native.get("chat-template")
+    return told | {"FTCTL_CHAT_TEMPLATE": str(given)} if given else told
 
 
 def _datasets(plan: Plan) -> tuple[dict[str, Any], dict[str, Path]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ftctl.plan.dummy import NAME as DUMMY
 from ftctl.plan.model import Plan, RetrievalPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.start import INSIDE, interpreter
@@ -37,11 +38,11 @@ PAIRS = (
 def render_reference(plan: Plan) -> Rendered | None:
     """The step of a plan's training; None where nothing is to be compared.
 
-    That is a language model, an adapter that is not merged, a reranker that cannot be served, and a pooling
-    that FlagEmbedding trains with and cannot embed with. It runs on the CPU, in float32.
+    That is a language model, what a dummy trained, an adapter that is not merged, a reranker that cannot be
+    served, and a pooling that FlagEmbedding trains with and cannot embed with. It runs on the CPU in float32.
     """
     retrieval = plan.train.retrieval if plan.train is not None else None
-    if retrieval is None or not _embeds(retrieval):
+    if retrieval is None or not _embeds(retrieval) or trainer_of(plan).NAME == DUMMY:
         return None
     found = trainer_of(plan).results(plan)
     whole = found.get("merged", found.get("model"))

@@ -40,9 +40,8 @@ def _tensorboard(project: str, said: Mapping[str, str]) -> dict[str, str | None]
 
 
 def _mlflow(project: str, said: Mapping[str, str]) -> dict[str, str | None]:
-    """mlflow 3.17 refuses a store of files unless it is allowed."""
-    found: dict[str, str | None] = {"MLFLOW_EXPERIMENT_NAME": project, "MLFLOW_ALLOW_FILE_STORE": "true"}
-    return found | ({"MLFLOW_TRACKING_URI": said["uri"]} if "uri" in said else {})
+    place = {"MLFLOW_TRACKING_URI": said["uri"]} if "uri" in said else {}
+    return {"MLFLOW_EXPERIMENT_NAME": project, **place}
 
 
 def _wandb(project: str, said: Mapping[str, str]) -> dict[str, str | None]:

@@ -84,6 +84,11 @@ class LineView:
         return None
 
 
+def _passing(event: Event) -> bool:
+    """Whether a deployment's event says only how far it is; its parity stays on the terminal."""
+    return event.data.get("state") == "starting" and "parity" not in event.data
+
+
 class TerminalView:
     """A bar with the step, and under it the figures; what is worth keeping scrolls away above it."""
 
@@ -122,7 +127,7 @@ class TerminalView:
         elif event.kind == "begin":
             self._update(total=event.data.get("total_steps"))
             self._print(event)
-        elif event.kind == "deployment" and event.data.get("state") == "starting":
+        elif event.kind == "deployment" and _passing(event):
             self._figures.plain = str(event.data.get("detail") or "")
         elif event.kind == "judging":
             self._judging(event)

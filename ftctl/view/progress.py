@@ -124,12 +124,30 @@ def _verdict(data: Mapping[str, Any]) -> str:
     return f"measured on {data.get('queries', 0)} held-out queries: {figure}{before}"
 
 
+def _tracking(data: Mapping[str, Any]) -> str:
+    return f"{data.get('tracker', '')}: {data.get('show') or data.get('place', '')}"
+
+
+def _template(data: Mapping[str, Any]) -> str:
+    """Whether a server will see what is trained, and what is done about it."""
+    if data.get("state") == "written":
+        return f"written to {data.get('path', '')}: {data.get('message', '')}"
+    name, count = data.get("template"), data.get("conversations", 0)
+    if data.get("state") == "same":
+        return f"chat template: a server sees what is trained, the same tokens in {count} conversations"
+    if data.get("state") == "rewritten":
+        own = name or "what is trained"
+        return f"chat template: the tokenizer's is not {own}; the result gets the right one"
+    return f"warning: no chat template shows a server what {name or 'the engine'} trains"
+
+
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "attempt": _attempt,
     "restart": _restart,
     "set_aside": _set_aside,
     "begin": _begin,
     "step": _step,
+    "tracking": _tracking,
     "phase": _phase,
     "evaluation": _evaluation,
     "checkpoint": lambda data: f"checkpoint at step {data.get('step', 0)}: {data.get('path', '')}",
@@ -139,6 +157,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "data": lambda data: str(data.get("message", "")),
     "artifact": lambda data: f"verified {data.get('kind', '')}: {data.get('path', '')}",
     "deployment": _deployment,
+    "template": _template,
     "judging": _judging,
     "verdict": _verdict,
 }

@@ -27,7 +27,8 @@ def _row(run: RunState, now: float) -> tuple[str, ...]:
     step = "" if run.step is None else f"{run.step}/{run.total_steps or '?'}"
     loss = f"{run.loss:.4f}" if isinstance(run.loss, int | float) else ""
     until = now if run.ended is None else run.ended
-    took = "" if run.state == "LOST" else duration(max(0.0, until - run.created))
+    lasted = run.took if run.took is not None else max(0.0, until - run.created)
+    took = "" if run.state == "LOST" else duration(lasted)
     return (run.id, run.name, run.state, started, took, step, loss, _figure(run))
 
 

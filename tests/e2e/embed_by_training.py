@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 INSIDE = Path(__file__).resolve().parents[2] / "ftctl" / "inside"
-KINDS = ("encoder", "cross-encoder", "decoder")
+KINDS = ("encoder", "decoder")
 sys.path.insert(0, str(INSIDE))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -16,7 +15,7 @@ from ftctl.artifacts.sentence_transformers import describe
 from ftctl.deployments import client
 from ftctl.deployments.parity import worst_cosine
 from ftctl.plan.model import RetrievalPlan
-from tests.conftest import DEMO, Cli, engine_python
+from tests.conftest import DEMO, Cli
 from tests.e2e.conftest import START_TIMEOUT
 
 pytestmark = pytest.mark.engine
@@ -31,12 +30,6 @@ TEXTS = [
     "x " * 200,
 ]
 QUERIES = ["what does a job file name?", "which port"]
-PAIRS = [
-    ["what is a job file?", "A job file names the model and the data."],
-    ["which port does it take", "deploy.port sets it; else a free one is taken."],
-    ["short", "a"],
-    ["why (really)?!", 'Because: "this".\n\nB: and that'],
-]
 PLAN = RetrievalPlan(
     "encoder-only-base", "full", 4, 64, 128, 0.02, "mean", True, INSTRUCTION, None, False, False
 )  # fmt: skip
@@ -45,34 +38,24 @@ PLANS = {
     "decoder": RetrievalPlan(
         "decoder-only-base", "lora", 4, 64, 128, 0.02, "last_token", True, INSTRUCTION, None, False, False
     ),
-    "scorer": RetrievalPlan(
-        "decoder-only-base", "lora", 4, 64, 128, None, None, None, None, None, False, False
-    ),
-    "cross-encoder": RetrievalPlan(
-        "encoder-only-base", "full", 4, 64, 128, None, None, None, None, None, False, False
-    ),
 }
 
 
 @pytest.fixture(scope="module")
-def models(session_ftctl: Cli, engine_turn: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of an embedder on BERT and on Qwen3, a cross-encoder and a scorer on Qwen3, all described."""
+def models(flagembedding_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of an embedder on BERT and on Qwen3, both described."""
     root = tmp_path_factory.mktemp("retrieval")
-    python = engine_python(session_ftctl, "flagembedding")
-    by_training(python, "make", root, DEMO / "ftctl-qa.jsonl")
-    shutil.copytree(root / "decoder", root / "scorer")
+    by_training(flagembedding_python, "make", root, DEMO / "ftctl-qa.jsonl")
     for name, plan in PLANS.items():
         describe(root / name, plan)
         (root / f"{name}.ask.json").write_text(json.dumps(asked(root / name, plan)))
-    by_training(python, "ask", root)
+    by_training(flagembedding_python, "ask", root)
     return root
 
 
 def asked(folder: Path, plan: RetrievalPlan) -> dict[str, Any]:
     lengths = {"query_max_length": plan.query_max_length, "passage_max_length": plan.passage_max_length}
     told = {"model": str(folder), "variant": plan.variant, **lengths}
-    if plan.pooling is None:
-        return {**told, "task": "reranker", "pairs": PAIRS}
     vectors = {"pooling": plan.pooling, "normalize": plan.normalize, "texts": TEXTS, "queries": QUERIES}
     return {**told, **vectors, "task": "embedding", "query_instruction": plan.query_instruction}
 
@@ -83,17 +66,9 @@ def by_training(python: Path, *words: str | Path) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-def deploy(cli: Cli, folder: Path, vllm_python: Path, *more: str, code: int = 0) -> dict[str, Any]:
-    name = folder.name
-    answer = cli(
-        "deploy", folder, "--name", name, "--engine-python", vllm_python, "--json", *more,
-        timeout=START_TIMEOUT, code=code,
-    )  # fmt: skip
-    return answer.data if code == 0 else answer.envelope["error"]
-
-
 def test_an_embedder_on_bert(ftctl: Cli, models: Path, vllm_python: Path) -> None:
-    said = deploy(ftctl, models / "encoder", vllm_python)
+    argv = ("deploy", models / "encoder", "--engine-python", vllm_python, "--name", "encoder", "--json")
+    said = ftctl(*argv, timeout=START_TIMEOUT, code=0).data
     try:
         parity = said["parity"]
         assert (said["kind"], parity["measure"], parity["count"]) == ("embed", "cosine", 7)
@@ -131,44 +106,3 @@ def as_sentence_transformers(url: str, key: str, models: Path) -> None:
     reference = json.loads((models / "decoder" / "reference.json").read_text())
     trained = reference["vectors"] + reference["query_vectors"]
     assert worst_cosine(others["decoder"], trained).figure > 0.99999
-
-
-def test_wrong_pooling_fails_and_says_why(ftctl: Cli, models: Path, vllm_python: Path) -> None:
-    wrong = ("--set", "native.pooler_config={pooling_type: CLS}")
-    error = deploy(ftctl, models / "encoder", vllm_python, *wrong, code=1)
-    assert "under 0.999" in error["message"]
-    assert (
-        "vLLM pools by CLS (deploy.native.pooler_config) and the model was trained with MEAN"
-        in (error["message"])
-    )
-    assert "take pooler_config out" in error["remedy"]
-    assert ftctl("ps", "--json", code=0).data["deployments"] == []
-
-
-def test_an_embedder_on_a_decoder(ftctl: Cli, models: Path, vllm_python: Path) -> None:
-    said = deploy(ftctl, models / "decoder", vllm_python)
-    ftctl("stop", "decoder", code=0)
-    assert said["parity"]["figure"] > 0.99999
-
-
-@pytest.mark.parametrize("name", ["cross-encoder", "scorer"])
-def test_a_reranker(ftctl: Cli, models: Path, vllm_python: Path, name: str) -> None:
-    said = deploy(ftctl, models / name, vllm_python)
-    try:
-        assert (said["kind"], said["parity"]["measure"], said["parity"]["count"]) == (
-            "score",
-            "difference",
-            4,
-        )
-        assert said["parity"]["figure"] < 1e-3
-        key = Path(said["key_file"]).read_text().strip()
-        passages = [passage for _, passage in PAIRS]
-        body = {"model": name, "query": PAIRS[0][0], "documents": passages}
-        status, answer = client.request(said["url"], "/rerank", key=key, body=body)
-        assert status == 200
-        ranked = {row["index"]: row["relevance_score"] for row in json.loads(answer)["results"]}
-        scored = client.score(said["url"], key, name, [(PAIRS[0][0], passage) for passage in passages])
-        assert [ranked[at] for at in range(4)] == pytest.approx(scored, rel=1e-3, abs=1e-5)
-        assert client.request(said["url"], "/score", body={"model": name})[0] == 401
-    finally:
-        ftctl("stop", name, code=0)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import TRAIN_TIMEOUT, Cli, demo_job
+from tests.memory_group import little_memory
 
 pytestmark = pytest.mark.engine
 
@@ -32,6 +33,22 @@ def test_a_lost_loss_ends_the_training(ftctl: Cli, tiny_model: Path) -> None:
     assert ended(ftctl, 1)["diagnosis"] == "nan"
     (run,) = (ftctl.cwd / "runs").glob("*/*/events.jsonl")
     assert "NaN" not in run.read_text().replace("is NaN", "")
+
+
+def test_an_engine_that_the_memory_killer_ends_is_told_what_decides(
+    ftctl: Cli, llamafactory_python: Path, tiny_model: Path
+) -> None:
+    """In a group of 250 MB torch itself does not fit: it is ended while it is imported."""
+    python = ftctl.cwd / "python"
+    with little_memory(250_000_000) as group:
+        python.write_text(f'#!/bin/sh\necho $$ > {group} && exec {llamafactory_python} "$@"\n')
+        python.chmod(0o755)
+        train = {**WHOLE, "max_steps": 3, "engine_python": str(python)}
+        job = demo_job(tiny_model, ftctl.cwd / "job.yaml", train=train)
+        answer = ftctl("train", job, timeout=TRAIN_TIMEOUT, code=1)
+    assert "while the kernel's memory killer was at work: memory ran out" in answer.err
+    assert "what decides: micro_batch_size" in answer.err
+    assert ended(ftctl, 1)["diagnosis"] == "killed_for_memory"
 
 
 def test_a_training_that_gets_no_better_gives_up_and_keeps_its_best(ftctl: Cli, tiny_model: Path) -> None:

@@ -27,6 +27,7 @@ ROWS = [
     for name, text in TOPICS.items()
     for part in range(2)
 ]
+NEAREST = ("--negatives", "3", "--relative-margin", "0")
 
 
 def mine(cli: Cli, python: Path, model: Path, *more: str, code: int = 0) -> Answer:
@@ -40,20 +41,26 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_the_nearest_passages_are_mined_and_no_positive(
-    ftctl: Cli, flagembedding_python: Path, minilm: Path
-) -> None:
-    answer = mine(ftctl, flagembedding_python, minilm, "--negatives", "3", "--relative-margin", "0")
+@pytest.fixture(scope="module")
+def nearest(
+    tmp_path_factory: pytest.TempPathFactory, flagembedding_python: Path, minilm: Path
+) -> tuple[Answer, Path]:
+    """The three nearest passages to every query, and the folder where they were mined."""
+    home, work = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")
+    return mine(Cli(home, work), flagembedding_python, minilm, *NEAREST), work
+
+
+def test_the_nearest_passages_are_mined_and_no_positive(nearest: tuple[Answer, Path]) -> None:
+    answer, folder = nearest
     assert (answer.data["rows"], answer.data["mined"], answer.data["short"]) == (12, 36, 0)
-    found = rows(ftctl.cwd / "a.mined.jsonl")
+    found = rows(folder / "a.mined.jsonl")
     for row, other in zip(found, ROWS, strict=True):
         assert row["query"] == other["query"] and len(set(row["neg"])) == 3
         assert not set(row["pos"]) & set(row["neg"])
     # The other part of the same topic is the nearest that is no positive.
-    nearest = [row["neg"][0][:-4] == row["pos"][0][:-4] for row in found]
-    assert sum(nearest) >= 10
+    assert sum(row["neg"][0][:-4] == row["pos"][0][:-4] for row in found) >= 10
     assert "embedding passages" in answer.err
-    assert sorted(path.name for path in ftctl.cwd.iterdir()) == ["a.jsonl", "a.mined.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.jsonl", "a.mined.jsonl"]
 
 
 def test_the_seed_decides_what_is_sampled_and_the_corpus_where_from(
@@ -83,7 +90,7 @@ def test_the_seed_decides_what_is_sampled_and_the_corpus_where_from(
 
 
 def test_a_folder_that_does_not_say_its_pooling_is_refused_until_told(
-    ftctl: Cli, flagembedding_python: Path, minilm: Path
+    ftctl: Cli, flagembedding_python: Path, minilm: Path, nearest: tuple[Answer, Path]
 ) -> None:
     raw = ftctl.cwd / "raw"
     raw.mkdir()
@@ -92,10 +99,8 @@ def test_a_folder_that_does_not_say_its_pooling_is_refused_until_told(
     os.link(minilm / "model.safetensors", raw / "model.safetensors")
     refused = mine(ftctl, flagembedding_python, raw, code=2)
     assert "it has no modules.json" in refused.out + refused.err
-    plain = ("--relative-margin", "0", "--negatives", "3")
-    mine(ftctl, flagembedding_python, raw, *plain, "--pooling", "mean", "--out", "told.jsonl")
-    mine(ftctl, flagembedding_python, minilm, *plain, "--out", "own.jsonl")
-    assert rows(ftctl.cwd / "told.jsonl") == rows(ftctl.cwd / "own.jsonl")
+    mine(ftctl, flagembedding_python, raw, *NEAREST, "--pooling", "mean", "--out", "told.jsonl")
+    assert rows(ftctl.cwd / "told.jsonl") == rows(nearest[1] / "a.mined.jsonl")
 
 
 def test_what_fails_in_the_engine_leaves_no_file(

@@ -14,7 +14,9 @@ from ftctl.record import from_record
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from tests.conftest import TRAIN_TIMEOUT, Cli, demo_job
-from tests.e2e.test_train import start_in_background, wait_for_step
+from tests.e2e.background import start_in_background, wait_for_step
+from tests.small_disk import fill, mounted
+from tests.waiting import freeze, until
 
 pytestmark = pytest.mark.engine
 
@@ -76,7 +78,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     following = start_in_background(session_ftctl, job(tiny_model, tmp_path / "job.yaml", "stopped"))
     run = wait_for_step(session_ftctl, "stopped")
     following.send_signal(signal.SIGINT)
-    _, err = following.communicate(timeout=60)
+    _, err = following.communicate(timeout=120)
     assert following.returncode == 130, err
     refused = session_ftctl("resume", run.name, "--set", "train.seed=7", code=2)
     assert "train.seed" in refused.err
@@ -97,3 +99,21 @@ def test_a_lost_run_goes_on_to_the_same_end(
     same_end(session_ftctl, run, uninterrupted)
     engine = from_record(ProcessId, json.loads((run / "engine.json").read_text()))
     assert not alive(engine)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing(
+    session_ftctl: Cli, tiny_model: Path, tmp_path: Path, uninterrupted: dict[int, float]
+) -> None:
+    with mounted(tmp_path / "disk", "256m") as disk:
+        file = job(tiny_model, tmp_path / "job.yaml", "full")
+        run = Path(session_ftctl("train", file, "--runs-dir", disk, "--detach", "--json", code=0).data["run"])
+        until((run / "output" / "checkpoint-10" / "trainer_state.json").exists, TRAIN_TIMEOUT)
+        engine = from_record(ProcessId, json.loads((run / "engine.json").read_text()))
+        freeze(engine.pid)
+        filled = fill(disk, 500_000)
+        os.kill(engine.pid, signal.SIGCONT)
+        answer = session_ftctl("watch", run, timeout=TRAIN_TIMEOUT, code=1)
+        assert "no space left on the disk of" in answer.err
+        assert json.loads((run / "exit.json").read_text())["diagnosis"] == "disk_full"
+        filled.unlink()
+        same_end(session_ftctl, run, uninterrupted)

@@ -20,6 +20,7 @@ from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from ftctl.run.state import standing
 from tests.conftest import ROOT, TRAIN_TIMEOUT, Cli
+from tests.small_disk import fill, mounted
 from tests.waiting import freeze, until
 
 pytestmark = pytest.mark.engine
@@ -47,8 +48,8 @@ class Bench:
     cli: Cli
     folder: Path
 
-    def begin(self, name: str, task: str) -> RunDir:
-        """Start a training of `task`, detached; it saves a checkpoint every 20 steps."""
+    def begin(self, name: str, task: str, runs: Path | None = None) -> RunDir:
+        """Start a training of `task`, detached, under `runs`; it saves a checkpoint every 20 steps."""
         train = {
             "task": task,
             "max_steps": STEPS,
@@ -70,7 +71,8 @@ class Bench:
         }
         file = self.folder / f"{name}.yaml"
         file.write_text(json.dumps(job))  # JSON is YAML
-        return RunDir(Path(self.cli("train", file, "--detach", "--json", code=0).data["run"]))
+        where = ("--runs-dir", runs or self.cli.cwd / "runs")
+        return RunDir(Path(self.cli("train", file, *where, "--detach", "--json", code=0).data["run"]))
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +150,19 @@ def is_lost(run: RunDir) -> bool:
 def go_on(engines: Iterable[ProcessId]) -> None:
     for engine in engines:
         os.kill(engine.pid, signal.SIGCONT)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing(bench: Bench, tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "256m") as disk:
+        run = bench.begin("full", "embedding", disk)
+        until((run.path / "output" / "checkpoint-20" / "trainer_state.json").exists, TRAIN_TIMEOUT)
+        engine = from_record(ProcessId, run.read_json("engine.json"))
+        freeze(engine.pid)
+        filled = fill(disk, 200_000)
+        go_on([engine])
+        answer = bench.cli("watch", run.path, timeout=TRAIN_TIMEOUT, code=1)
+        assert "no space left on the disk of" in answer.err
+        assert run.read_json("exit.json")["diagnosis"] == "disk_full"
+        filled.unlink()
+        bench.cli("resume", run.path, timeout=TRAIN_TIMEOUT, code=0)
+        assert len(losses(run)) == STEPS

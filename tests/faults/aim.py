@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftctl.deployments.kept import kept_of
 from ftctl.events import Event
 from ftctl.process import ProcessId
-from ftctl.record import from_record
 from ftctl.run.attempts import FROM_ENGINE
 from ftctl.run.directory import RunDir
 from tests.faults.job import EVERY, STEPS
@@ -28,6 +28,7 @@ PHASES = {
     "merge": 0.3,
     "collect": 0.05,
     "serve": 0.4,
+    "served": 0.5,
     "any time": 3.5,
 }
 POLL = 0.003  # seconds
@@ -106,6 +107,8 @@ def _beginning(moment: Moment) -> Callable[[Path], bool] | None:
         return lambda run: (run / "output" / f"checkpoint-{moment.step}").exists()
     if moment.phase == "train":
         return lambda run: any(event.kind == "begin" for event in RunDir(run).events())
+    if moment.phase == "served":
+        return lambda run: (run / "exit.json").exists()
     name = "train" if moment.phase == "loading" else moment.phase
     return lambda run: any(_begins(event, name) for event in RunDir(run).events())
 
@@ -138,8 +141,8 @@ def _whole(checkpoint: Path) -> bool:
 
 def servers_of(place: Place) -> list[ProcessId]:
     """The servers of the lane's deployments, living or not."""
-    paths = place.state.glob("deployments/*/deployment.json")
-    return [from_record(ProcessId, json.loads(path.read_text())["deployment"]["process"]) for path in paths]
+    found = (kept_of(path.parent) for path in place.state.glob("deployments/*/kept.json"))
+    return [kept.process for kept in found if kept is not None]
 
 
 def aimed(place: Place, started: Started, target: str) -> list[ProcessId]:

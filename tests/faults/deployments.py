@@ -28,7 +28,7 @@ from ftctl.deployments.kept import Kept, kept_of
 from ftctl.leases.folder import holders
 from ftctl.process import alive, own_session
 from tests.conftest import ROOT
-from tests.faults.looks import PATIENCE, left_over, serving
+from tests.faults.looks import PATIENCE, left_over
 from tests.faults.place import Place, apart, make_place
 from tests.faults.tally import Fault, text
 from tests.model_files import write_model
@@ -57,9 +57,9 @@ def strike(place: Place, order: tuple[str, ...], chance: random.Random, *, hopel
         place.cli("ps", "--json", code=0)
     must_fail = hopeless and set(order) & {"server", "engine"}
     _settle(place, fault, "failed" if must_fail else "running")
-    fault.orphaned += left_over(place, serving(place))
+    fault.orphaned += left_over(place)
     place.cli("stop", "--all", timeout=PATIENCE, code=0)
-    fault.orphaned += left_over(place, set())
+    fault.orphaned += left_over(place)
     fault.leased += [f"after the stop: {one}" for one in holders(place.leases)] if place.own else []
     return fault
 

@@ -26,7 +26,7 @@ from tests.faults.looks import (
 from tests.faults.place import Place
 from tests.faults.tally import Fault
 
-TARGETS = ("engine", "supervisor", "both", "terminal")
+TARGETS = ("engine", "supervisor", "both", "terminal")  # the server counts as an engine
 REBOOTS = ("SIGTERM", "SIGTERM, SIGKILL")
 BETWEEN = 0.1  # seconds from SIGTERM to SIGKILL
 
@@ -73,7 +73,7 @@ def after(place: Place, started: Started, fault: Fault) -> None:
     run = started.run
     if run is not None:
         fault.untrue += true_now(place, run)
-    _wait(started, fault)
+    _wait(place, started, fault)
     run = started.run
     if run is not None and not settled(run):
         fault.lost.append(f"it did not end: {truth(run)}; {run}")
@@ -94,9 +94,8 @@ def end(place: Place, fault: Fault) -> None:
 
 def still(place: Place, fault: Fault) -> None:
     """Once nobody works any more: no process may be left over and no lease held, but by what serves."""
-    spared = serving(place)
-    fault.orphaned += left_over(place, spared)
-    fault.leased += leased(place, spared)
+    fault.orphaned += left_over(place)
+    fault.leased += leased(place)
 
 
 def finish(place: Place, run: Path, fault: Fault) -> None:
@@ -108,18 +107,18 @@ def finish(place: Place, run: Path, fault: Fault) -> None:
             fault.lost.append(f"half made, {state}, and rm says {answer.err[-300:]}; {run}")
         return
     if state != "SUCCEEDED":
-        answer = place.cli("resume", run.name, timeout=PATIENCE * 2)
+        answer = place.cli("resume", run.name, timeout=place.patience * 2)
         if answer.code:
             fault.lost.append(f"was {state}; resume says {answer.err[-600:]}; {run}")
             return
         state = state_now(run)
-    if state != "SUCCEEDED" or (wrong := steps_fault(run)):
-        fault.lost.append(f"{state}; {wrong or ''}; {run}")
+    if state != "SUCCEEDED" or steps_fault(place, run):
+        fault.lost.append(f"{state}; {steps_fault(place, run)}; {run}")
 
 
-def _wait(started: Started, fault: Fault) -> None:
+def _wait(place: Place, started: Started, fault: Fault) -> None:
     try:
-        started.terminal.wait(timeout=PATIENCE)
+        started.terminal.wait(timeout=place.patience)
     except subprocess.TimeoutExpired:
         fault.lost.append("the terminal goes on for ever")
         started.terminal.kill()

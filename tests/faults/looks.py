@@ -10,11 +10,11 @@ from typing import Any
 
 from ftctl.deployments.kept import kept_of
 from ftctl.leases.folder import holders
+from ftctl.leases.model import Holder
 from ftctl.process import ProcessId, alive, session_members
 from ftctl.record import from_record
 from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
-from tests.faults.job import STEPS
 from tests.faults.place import Place
 
 PATIENCE = 60.0  # seconds for a run to end and for processes to be gone
@@ -110,16 +110,22 @@ def settled(run: Path) -> bool:
     return _wait(lambda: not truth(run) & LIVE)
 
 
-def left_over(place: Place, spared: set[int]) -> list[str]:
-    """The lane's processes, once those that are ending have had their time."""
-    _wait(lambda: not set(processes_of(place)) - spared)
-    return [line for pid, line in processes_of(place).items() if pid not in spared]
+def left_over(place: Place) -> list[str]:
+    """The lane's processes that serve nothing, once those that are ending have had their time."""
+    _wait(lambda: not set(processes_of(place)) - serving(place))
+    words = processes_of(place)
+    return [words[pid] for pid in set(words) - serving(place)]
 
 
-def leased(place: Place, spared: set[int]) -> list[str]:
-    """The leases that are held by none of the processes `spared`."""
-    held = holders(place.leases) if place.own else []
-    return [f"a lease is held: GPU {one.index} by {one}" for one in held if one.pid not in spared]
+def leased(place: Place) -> list[str]:
+    """The leases that are held by no process that serves; who hands one on needs a moment to say so."""
+    _wait(lambda: not _leased(place))
+    return [f"a lease is held: GPU {one.index} by {one}" for one in _leased(place)]
+
+
+def _leased(place: Place) -> list[Holder]:
+    spared = serving(place)
+    return [one for one in holders(place.leases) if one.pid not in spared] if place.own else []
 
 
 def processes_of(place: Place) -> dict[int, str]:
@@ -139,10 +145,10 @@ def _processes(file: str) -> Iterator[tuple[int, bytes]]:
                 continue
 
 
-def steps_fault(run: Path) -> str:
+def steps_fault(place: Place, run: Path) -> str:
     """What is wrong with the run's curve, where every step must stand once, in order; empty: nothing."""
     steps = [event.data["step"] for event in curve(RunDir(run).events())]
-    return "" if steps == list(range(1, STEPS + 1)) else f"its steps are {steps}"
+    return "" if steps == list(range(1, place.steps + 1)) else f"its steps are {steps}"
 
 
 def _wait(condition: Callable[[], bool]) -> bool:

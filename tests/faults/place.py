@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import Cli
-from tests.faults.job import PACE, write_job
+from tests.faults.job import PACE, STEPS, write_job
 
 DRIVER = Path("/proc/driver")  # an NVIDIA driver shows itself there
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -35,12 +35,17 @@ def apart() -> list[str] | None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a lane works. With `own` mounts it has stand-in GPUs, a boot id and a small disk."""
+    """Where a lane works. With `own` mounts it has stand-in GPUs, a boot id and a small disk.
+
+    A whole run of its job has so many `steps`, and is waited for so many seconds of `patience`.
+    """
 
     folder: Path
     own: bool
     cli: Cli
     job: Path
+    steps: int = STEPS
+    patience: float = 60.0
 
     @property
     def leases(self) -> Path:

@@ -44,8 +44,8 @@ def race(place: Place, target: str, moment: Moment) -> Fault:
     refused = [err for (out, err), _ in ended if any(words in out + err for words in REFUSED)]
     if len(winners) != 1 or len(refused) != len(racers) - 1:
         fault.untrue += [f"a resume ended with {code}: {err[-400:]}" for (_, err), code in ended]
-    if state_now(run) != "SUCCEEDED" or (wrong := steps_fault(run)):
-        fault.lost.append(f"{state_now(run)}; {wrong or ''}; {run}")
+    if state_now(run) != "SUCCEEDED" or steps_fault(place, run):
+        fault.lost.append(f"{state_now(run)}; {steps_fault(place, run)}; {run}")
     fault.untrue += true_now(place, run)
     end(place, fault)
     return fault

@@ -2,7 +2,7 @@
 
 It trains nothing, and no test takes it for a proof that an engine works.
 
-    python engine.py --steps 20 --pause 0.05 [--fail-at N | --die-at N] [--deaf]
+    python engine.py --steps 20 --pause 0.05 [--fail-at N | --die-at N | --eat-at N]
 """
 
 import argparse
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--loading", type=float, default=0.0)
     parser.add_argument("--fail-at", type=int)
     parser.add_argument("--die-at", type=int)
+    parser.add_argument("--eat-at", type=int, help="take memory, up to 1 GiB")
     parser.add_argument("--child", action="store_true", help="start a child that outlives a careless stop")
     parser.add_argument("--noise", type=int, default=0, help="bytes of log a step")
     options = parser.parse_args()
@@ -43,6 +44,9 @@ def main() -> None:
             raise ValueError(f"the stand-in was told to fail at step {step}")
         if step == options.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
+        if step == options.eat_at:
+            eaten = [b"x" * 2**23 for _ in range(128)]
+            print(f"nobody minds {len(eaten)} pieces of 8 MiB", flush=True)
         emit("step", step=step, total_steps=options.steps, loss=round(5.0 / step, 4))
         if pathlib.Path("stop").exists():
             emit("checkpoint", step=step, path=f"output/checkpoint-{step}")

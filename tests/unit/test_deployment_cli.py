@@ -176,14 +176,14 @@ def test_a_conversation_on_a_terminal_ends_with_control_d(serving: Cli) -> None:
         os.write(leader, b"two\n")
         assert "heard: oneheard: onetwo" in read_until(leader, "two\r\n> ")
         os.write(leader, b"\x04")
-        assert talk.wait(timeout=10) == 0
+        assert talk.wait(timeout=60) == 0
     finally:
         talk.kill()
         talk.wait()
         os.close(leader)
 
 
-def read_until(terminal: int, ending: str, seconds: float = 10.0) -> str:
+def read_until(terminal: int, ending: str, seconds: float = 60.0) -> str:
     """What a terminal shows, up to and with `ending`."""
     shown, deadline = "", time.monotonic() + seconds
     while not shown.endswith(ending):

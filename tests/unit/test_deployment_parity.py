@@ -71,7 +71,7 @@ def test_without_a_reference_it_says_so(tmp_path: Path) -> None:
     for one in (deployment(), deployment(tmp_path)):
         checked = check_parity(one, EMBED, "key", tmp_path / "log")
         assert checked == Parity(note="no reference: parity not checked")
-    assert check_parity(deployment(), replace(EMBED, kind="generate"), "key", tmp_path / "log") is None
+    assert check_parity(deployment(), replace(EMBED, engine="dummy"), "key", tmp_path / "log") is None
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"texts": []}'])
@@ -89,9 +89,9 @@ def test_a_deployment_keeps_its_parity_in_its_record() -> None:
 def test_how_to_ask_names_what_a_client_must_add() -> None:
     vectors = deployment(query_prompt="query: ", query_suffix="\n<end>", parity=Parity("cosine", 0.99999, 7))
     said = "\n".join(store.how_to_ask(vectors))
+    assert "cosine 0.999990 at worst, 7 texts" in store.parity_line(Parity("cosine", 0.99999, 7))
     assert "POST http://127.0.0.1:1/v1/embeddings" in said
     assert 'put "query: " in front and "\\n<end>" at the end' in said
-    assert "cosine 0.999990 at worst, 7 texts" in said
     scores = store.how_to_ask(deployment(kind="score", passage_prompt="B: "))
     assert "/rerank or /score" in scores[0]
     assert scores[1].endswith('put "B: " in front')

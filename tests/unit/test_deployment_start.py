@@ -56,9 +56,10 @@ def test_a_ready_server_is_recorded_and_answers(serve: Starter, model: Path) -> 
     assert client.models(deployment.url, key) == ("ft",)
     assert deployment.artifact == str(model)
     assert deployment.url.startswith("http://127.0.0.1:")
-    assert [data["detail"] for kind, data in events if kind == "deployment"][
-        -1
-    ] == "reading the model's config"
+    assert [data["detail"] for kind, data in events if kind == "deployment"][-2:] == [
+        "reading the model's config",
+        "no trained template to compare with: parity not checked",
+    ]
     recorded = [parse(line) for line in (entry.folder / store.EVENTS).read_text().splitlines()]
     assert recorded[-1] is not None
     assert recorded[-1].data["state"] == "ready"
@@ -148,8 +149,8 @@ def test_a_name_in_use_is_refused_and_a_dead_ones_is_free(serve: Starter) -> Non
 def test_an_early_death_is_seen_at_once_with_its_cause(serve: Starter, how: str, says: str) -> None:
     began = time.monotonic()
     with pytest.raises(FtctlError, match=says) as caught:
-        serve(how)
-    assert time.monotonic() - began < 5
+        serve(how, ready_timeout=600.0)
+    assert time.monotonic() - began < 60
     entry = store.get("ft")
     assert caught.value.exit_code == 1
     assert str(entry.folder / store.LOG) in caught.value.remedy
@@ -232,7 +233,7 @@ def test_a_server_that_hangs_is_unhealthy(serve: Starter) -> None:
     entry = store.get("ft")
     assert store.state(entry, lambda url: client.healthy(url, timeout=0.3)) == "unhealthy"
     os.kill(deployment.process.pid, signal.SIGCONT)
-    assert store.state(entry) == "running"
+    until(lambda: store.state(entry) == "running")
 
 
 def test_a_pid_that_was_given_out_again_is_not_taken_for_the_server(serve: Starter) -> None:

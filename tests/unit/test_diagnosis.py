@@ -46,6 +46,21 @@ CAUSED = (
     ("dtype_half", "dtype", '"geqrf_cpu" has no version for Half', "train.precision"),
     ("dtype_bf16", "dtype", "doesn't support bf16/gpu", "train.precision: auto (now fp32)"),
     ("dtype_tf32", "dtype", "--tf32 requires Ampere", "train.precision: auto"),
+    ("flagembedding_model_cut_short", "model", "a file of weights cannot be read", "/models/base again"),
+    ("flagembedding_model_without_weights", "model", "no file named model.safetensors", "/models/base again"),
+    ("flagembedding_architecture", "architecture", "model type foo9", "train.engine_python"),
+    (
+        "flagembedding_tokenizer_cut_short",
+        "tokenizer",
+        "tokenizer cannot be read: json",
+        "/models/base again",
+    ),
+    ("flagembedding_data_cut_short", "data", "Missing a closing quotation mark", "ftctl data check"),
+    ("flagembedding_data_column", "data", "cannot use a row of the data: KeyError: 'pos'", "data check"),
+    ("flagembedding_data_empty", "data", "Cannot choose from an empty sequence", "ftctl data check"),
+    ("flagembedding_nan", "nan", "the loss is nan at step 1", "train.learning_rate"),
+    ("flagembedding_package", "package", "lacks the module peft", "ftctl engines install"),
+    ("flagembedding_deepspeed", "package", "lacks the module deepspeed", "train.engine_python"),
 )
 
 MAY_PASS = (

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from ftctl.errors import FtctlError, Missing
 from ftctl.facts.model import EngineFacts
 from ftctl.process import session_members
 from tests.tiny_engine import ENGINE, HEALTHY, environment, make_source, make_wheel, order
+from tests.waiting import until
 
 
 def ensure(folder: Path, said: list[str] | None = None, steps: list[Step] | None = None) -> EngineFacts:
@@ -46,13 +45,6 @@ def left_behind(folder: Path) -> list[str]:
 
 def run(argv: list[str]) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -150,7 +142,7 @@ def test_another_lock_makes_another_environment(tmp_path: Path) -> None:
 def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     make_source(tmp_path)
     first = start(tmp_path)
-    wait_for((tmp_path / "gate.reached").exists)
+    until((tmp_path / "gate.reached").exists)
     second = start(tmp_path)
     assert second.stdout is not None
     assert second.stdout.readline() == "another ftctl is building Tiny (cpu); waiting for it\n"
@@ -164,7 +156,7 @@ def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
 def test_a_killed_build_leaves_nothing_and_the_next_succeeds(tmp_path: Path) -> None:
     make_source(tmp_path)
     killed = start(tmp_path)
-    wait_for((tmp_path / "gate.reached").exists)
+    until((tmp_path / "gate.reached").exists)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     (half,) = left_behind(tmp_path)
@@ -182,7 +174,7 @@ def test_a_killed_build_leaves_nothing_and_the_next_succeeds(tmp_path: Path) -> 
 def test_an_interrupted_build_cleans_up_at_once(tmp_path: Path) -> None:
     make_source(tmp_path)
     interrupted = start(tmp_path)
-    wait_for((tmp_path / "gate.reached").exists)
+    until((tmp_path / "gate.reached").exists)
     interrupted.send_signal(signal.SIGINT)
     out, _ = interrupted.communicate(timeout=30)
     assert interrupted.returncode == 130

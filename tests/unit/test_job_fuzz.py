@@ -33,7 +33,7 @@ fuzz = settings(
     max_examples=CASES or 80,
     derandomize=not CASES,
     database=None,
-    deadline=timedelta(seconds=5),
+    deadline=timedelta(seconds=30),
     phases=tuple(Phase) if CASES else (Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )

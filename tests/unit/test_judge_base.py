@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, models
@@ -13,13 +14,18 @@ from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.safetensors import BrokenWeights
 from ftctl.artifacts.verify import file_hashes
 from ftctl.errors import FtctlError, Missing
+from ftctl.facts.model import EngineFacts
 from ftctl.facts.retrieval_model import retrieval_facts
+from ftctl.job.model import Deploy, Model
 from ftctl.judge.base import check_head, key_of, lay_out, measured_before
 from ftctl.judge.figures import check_library
+from ftctl.judge.measure import Case, _engine, _planned, measure_base
 from ftctl.judge.model import Evaluation, Measured
+from ftctl.judge.relevance import Relevance, relevance_of
 from ftctl.plan.model import RetrievalPlan, ServePlan
 from ftctl.run.directory import RunDir
 from tests.model_files import safetensors
+from tests.plans import plan
 
 PLAN = RetrievalPlan(
     "encoder-only-base", "full", 8, 32, 96, 0.02, "mean", True, "query: ", None, False, False
@@ -134,3 +140,49 @@ def test_an_environment_without_the_library_is_named_before_the_training(tmp_pat
         check_library(tmp_path / "bin" / "python")
     (packages / "pytrec_eval_terrier-0.5.10.dist-info").mkdir()
     check_library(tmp_path / "bin" / "python")
+
+
+def case_of(run: RunDir, source: Path, test: Relevance) -> Case:
+    """A run on `source` whose server cannot be started: there is no such interpreter."""
+    made = plan(deploy=Deploy(engine="vllm", gpus=0))
+    job = replace(made.job, model=Model(str(source), local=True))
+    server = EngineFacts("vllm", "cpu", Path("/nowhere/python"), installed=True, version="1")
+    assert made.facts.trainer is not None
+    assert job.deploy is not None
+    return Case(
+        run,
+        replace(made, job=job),
+        test,
+        job.deploy,
+        made.facts.trainer,
+        server,
+        PLAN,
+        tell=lambda which, data: None,
+    )
+
+
+def asks(query: str) -> dict[str, Any]:
+    return {"query": query, "pos": ["p"], "neg": ["n"]}
+
+
+def test_a_run_that_is_resumed_does_not_serve_its_base_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
+    tuned = lay_out(source, tmp_path / "tuned", PLAN, TUNED)
+    run = RunDir(tmp_path / "runs" / "job" / "one")
+    run.path.mkdir(parents=True)
+    case = case_of(run, source, relevance_of([asks("q")], []))
+    with pytest.raises(FtctlError, match="/nowhere/python"):
+        measure_base(case, tuned)
+    base = lay_out(source, tmp_path / "laid", PLAN, tuned)
+    key = key_of(base, _planned(case, base), {}, _engine(case.server), case.test.digest)
+    known = Measured(str(source), {"ndcg@10": 0.5}, {}, base.hashes, key, 9.0)
+    run.write_json("evaluation.json", replace(case.empty, library="counted", base=known))
+    found = measure_base(case, tuned)
+    assert (found.base, found.library) == (known, "counted")
+    with pytest.raises(FtctlError, match="/nowhere/python"):
+        measure_base(replace(case, test=relevance_of([asks("other")], [])), tuned)
+    (source / "model.safetensors").write_bytes(safetensors({"embeddings.weight": [9, 4]}))
+    with pytest.raises(FtctlError, match="/nowhere/python"):
+        measure_base(case, tuned)

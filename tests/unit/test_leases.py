@@ -5,76 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ftctl.artifacts.model import Artifact
-from ftctl.deployments import store
-from ftctl.deployments.stop import stop as stop_deployment
-from ftctl.deployments.target import target_of
 from ftctl.errors import FtctlError, Missing
-from ftctl.facts.model import EngineFacts, Gpu
 from ftctl.facts.nvml import Load
 from ftctl.job.model import Deploy
-from ftctl.launchers import launcher
 from ftctl.leases.folder import holders
-from ftctl.leases.hold import NOTHING, Lease, held_here
-from ftctl.leases.model import Wish
+from ftctl.leases.hold import NOTHING, held_here
 from ftctl.leases.of_job import lease_again, lease_for
 from ftctl.leases.queue import queue
-from ftctl.leases.take import Asking, take
 from ftctl.plan.serve import plan_serve
-from ftctl.process import ProcessId, alive, stop_session
-from ftctl.record import from_record
-from ftctl.rendered import Rendered
-from ftctl.run.control import stop
-from ftctl.run.create import create
-from ftctl.run.directory import RunDir
-from ftctl.run.follow import follow
-from ftctl.supervise.serving import deploy
-from tests.conftest import Cli
+from tests.gpu_leases import IDLE, ask, cards, held, race
 from tests.plans import job, machine, plan
-from tests.waiting import freeze, until
-
-STANDIN = Path(__file__).parent.parent / "standin"
-RACE = str(STANDIN / "gpu_race.py")
-IDLE = Load(80 * 2**30, 0, 0)
-
-
-def cards(count: int) -> tuple[Gpu, ...]:
-    return tuple(Gpu(index, "any", 1, None, f"GPU-{index}") for index in range(count))
-
-
-def ask(
-    folder: Path,
-    count: int = 0,
-    *named: int,
-    gpus: int = 4,
-    loads: dict[int, Load] | None = None,
-    said: list[str] | None = None,
-) -> Lease:
-    """Take GPUs in this process, without waiting."""
-    wish = Wish(named, max(count, len(named)), tuple(range(gpus)))
-    words = [] if said is None else said
-    asking = Asking(wish, cards(gpus), "this test", folder, lambda: (loads or {}, None), words.append)
-    return take(asking)
-
-
-def race(
-    folder: Path, processes: int, gpus: int, wanted: int, mode: str, out: int
-) -> subprocess.Popen[bytes]:
-    numbers = map(str, (processes, gpus, wanted))
-    return subprocess.Popen(
-        [sys.executable, RACE, str(folder), *numbers, mode], stdin=subprocess.PIPE, stdout=out
-    )
-
-
-def held(folder: Path) -> list[int]:
-    return [one.index for one in holders(folder)]
+from tests.waiting import until
 
 
 def test_fifty_at_once_never_get_one_gpu_twice(tmp_path: Path) -> None:
@@ -125,7 +71,7 @@ def test_who_waits_is_served_in_order_and_the_dead_are_passed_over(tmp_path: Pat
     until(lambda: len(queue(leases)) == 3)
     mine.close()
     for waiter in waiters:
-        waiter.communicate(timeout=20)
+        waiter.communicate(timeout=60)
     os.close(out)
     with open(entry, encoding="utf-8") as lines:
         got = [int(line.split()[1]) for line in lines if line.startswith("got")]
@@ -141,7 +87,7 @@ def test_who_does_not_wait_does_not_pass_those_who_do(tmp_path: Path) -> None:
             ask(leases, 1, gpus=2)
         assert ask(leases, 0, 2, gpus=3).gpus == (2,), "nobody waits for that one"
         mine.close()
-        assert waiter.communicate(timeout=20)[0].decode().endswith("0 1\nfailed 0\n")
+        assert waiter.communicate(timeout=60)[0].decode().endswith("0 1\nfailed 0\n")
 
 
 def test_named_gpus_are_taken_or_their_holder_is_named(tmp_path: Path) -> None:
@@ -196,111 +142,3 @@ def test_without_gpus_nothing_is_taken_or_made(tmp_path: Path) -> None:
     lease = lease_for(job(), machine(), wait=True, say=lambda _: None, environ=environ)
     assert lease == NOTHING
     assert holders(tmp_path / "leases") == [] and not (tmp_path / "leases").exists()
-
-
-@pytest.fixture
-def leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of leases of this test's own, for the processes that it starts."""
-    monkeypatch.setenv("FTCTL_LEASES", str(tmp_path / "leases"))
-    return tmp_path / "leases"
-
-
-@pytest.fixture
-def start(tmp_path: Path, leases: Path) -> Iterator[Callable[..., RunDir]]:
-    """Start a run of the stand-in engine that leases two GPUs of four; ends what a test leaves."""
-    runs: list[RunDir] = []
-
-    def _start(*options: str) -> RunDir:
-        step = Rendered((sys.executable, str(STANDIN / "engine.py"), *options))
-        run = create(plan(), {"train": step}, tmp_path)
-        runs.append(run)
-        launcher("local").submit(run.path, ask(leases, 2))
-        return run
-
-    yield _start
-    for run in runs:
-        stop_session(from_record(ProcessId, run.read_json("node.json")), grace=0.0)
-        stop_session(from_record(ProcessId, run.read_json("engine.json")), grace=0.0)
-
-
-def test_a_run_holds_its_gpus_until_its_engine_has_ended(start: Callable[..., RunDir], leases: Path) -> None:
-    run = start("--steps", "3", "--pause", "0.2")
-    assert held(leases) == [0, 1]
-    (first, _) = holders(leases)
-    node = from_record(ProcessId, run.read_json("node.json"))
-    assert (first.what, first.pid) == (f"run small {run.path.name}", node.pid)
-    until(lambda: any(event.kind == "step" for event in run.events()))
-    with pytest.raises(Missing, match="GPU 0,1 is held by run small"):
-        ask(leases, 3)
-    follow(run.path, lambda _: None, lambda _: None)
-    until(lambda: not alive(node))
-    assert held(leases) == []
-
-
-def test_a_killed_supervisor_leaves_the_lease_to_its_living_engine(
-    start: Callable[..., RunDir], leases: Path
-) -> None:
-    run = start("--steps", "1000")
-    until(lambda: any(event.kind == "step" for event in run.events()))
-    node, engine = (from_record(ProcessId, run.read_json(f"{one}.json")) for one in ("node", "engine"))
-    freeze(engine.pid)  # so that it cannot end when the guard asks it to
-    os.kill(node.pid, signal.SIGKILL)
-    until(lambda: not alive(node))
-    assert held(leases) == [0, 1], "the engine is still there, with memory on them"
-    os.kill(engine.pid, signal.SIGKILL)
-    until(lambda: not alive(engine))
-    until(lambda: held(leases) == [], 2.0)
-
-
-def test_stop_now_frees_the_gpus(start: Callable[..., RunDir], leases: Path) -> None:
-    run = start("--steps", "1000", "--child")
-    until(lambda: any(event.kind == "step" for event in run.events()))
-    stop(run.path, now=True)
-    assert held(leases) == []
-
-
-def test_a_deployment_after_training_keeps_only_what_it_serves_on(
-    tmp_path: Path, leases: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
-    block = Deploy(native={"stand-in": "quick"}, gpus=(1,))
-    four = replace(machine(*cards(4)), leased=(0, 1))
-    known = replace(
-        plan().facts, machine=four, server=EngineFacts("vllm", "user", STANDIN / "server.py", True)
-    )
-    serve, _ = plan_serve(block, name="ft", model=known.model, machine=four)
-    decided = replace(plan(), job=replace(plan().job, deploy=block, name="ft"), facts=known, serve=serve)
-    run = create(decided, {}, tmp_path)
-    assert ask(leases, 2).gpus == (0, 1)  # as the node is given it
-
-    deploy(run, decided, Artifact("hub", Path("some/model")))
-    entry = store.get("ft")
-    (holder,) = holders(leases)
-    assert (holder.index, holder.what, holder.pid) == (1, "deployment ft", entry.deployment.process.pid)
-    assert held_here(leases) == NOTHING, "the server alone holds it"
-    stop_deployment(entry, now=True)
-    assert held(leases) == []
-
-
-@pytest.mark.parametrize(("written", "asked"), [(frozenset(), 2), (frozenset({"deploy.gpus"}), (1, 3))])
-def test_a_run_is_deployed_again_on_any_gpus_unless_its_job_names_them(
-    tmp_path: Path, written: frozenset[str], asked: int | tuple[int, ...]
-) -> None:
-    placed = replace(plan().job, deploy=Deploy(gpus=(1, 3)), written=written)
-    run = create(replace(plan(), job=placed), {}, tmp_path)
-    run.write_json("artifact.json", Artifact("model", tmp_path))
-    assert target_of(str(run.path), ()).deploy.gpus == asked
-
-
-def test_doctor_shows_who_holds_what_and_who_waits(tmp_path: Path, ftctl: Cli) -> None:
-    leases = tmp_path / "leases"
-    mine = ask(leases, 1, gpus=1)
-    mine.name("run support-bot 20260101-120000-abcd")
-    with race(tmp_path, 1, 1, 1, "turns", subprocess.PIPE) as waiter:
-        until(lambda: len(queue(leases)) == 1)
-        answer = ftctl("doctor", "--json", env={"FTCTL_LEASES": str(leases)}, code=0)
-        mine.close()
-        waiter.communicate(timeout=20)
-    found = {one["what"]: one["answer"] for one in answer.data["findings"]}
-    assert found["gpu 0"].startswith(f"is held by run support-bot 20260101-120000-abcd (pid {os.getpid()}, ")
-    assert "racer" in found["gpu queue"] and found["gpu queue"].endswith("waits")

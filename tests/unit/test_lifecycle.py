@@ -59,7 +59,7 @@ def ended_run(ftctl: Cli, state: str = "FAILED", name: str = "small") -> RunDir:
 def test_any_number_watch_one_run_and_end_with_its_exit_code(ftctl: Cli, launch: Launch) -> None:
     run = launch("--steps", "30", "--pause", "0.05", "--fail-at", "20")
     watchers = [follow(ftctl, run.path.name), follow(ftctl, "small", "--json"), follow(ftctl, str(run.path))]
-    answers = [watcher.communicate(timeout=30) for watcher in watchers]
+    answers = [watcher.communicate(timeout=60) for watcher in watchers]
     assert [watcher.returncode for watcher in watchers] == [1, 1, 1]
     for out, err in (answers[0], answers[2]):
         assert out == ""
@@ -83,7 +83,7 @@ def test_ctrl_c_and_a_killed_watcher_leave_the_run_alone(
         assert stream is not None
         until(lambda stream=stream: "step" in stream.readline())  # type: ignore[misc] # bound at once
         watcher.send_signal(number)
-        out, err = watcher.communicate(timeout=20)
+        out, err = watcher.communicate(timeout=60)
         assert watcher.returncode == code
         if number == signal.SIGINT:
             assert f"the run {run.path.name} goes on" in (out if options else err)
@@ -100,7 +100,7 @@ def test_a_watcher_sees_that_the_supervisor_died(ftctl: Cli, launch: Launch) -> 
     node, engine = (from_record(ProcessId, run.read_json(f"{one}.json")) for one in ("node", "engine"))
     freeze(engine.pid)  # so that it cannot end when the guard asks it to
     os.kill(node.pid, signal.SIGKILL)
-    out, _ = watcher.communicate(timeout=20)
+    out, _ = watcher.communicate(timeout=60)
     assert watcher.returncode == 1
     assert json.loads(out.splitlines()[-1])["data"]["state"] == "LOST"
     assert alive(engine)
@@ -118,7 +118,7 @@ def test_a_run_that_was_never_started_ends_its_watcher(ftctl: Cli) -> None:
     time.sleep(0.5)
     assert watcher.poll() is None  # pending: this process is about to start it
     (run.path / "creator.json").unlink()
-    _, err = watcher.communicate(timeout=10)
+    _, err = watcher.communicate(timeout=60)
     assert watcher.returncode == 1
     assert "the run was never started" in err
 
@@ -176,7 +176,7 @@ def test_rm_asks_on_a_terminal(ftctl: Cli, said: str, code: int, left: bool) -> 
     )  # fmt: skip
     os.close(secondary)
     os.write(primary, said.encode())
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=60)
     os.close(primary)
     assert "remove 1 run and free" in err
     assert child.returncode == code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ftctl.run.directory import RunDir
 from ftctl.run.follow import follow
 from ftctl.run.state import state_of
 from tests.plans import plan
+from tests.small_disk import fill, mounted
 from tests.waiting import until
 
 ENGINE = str(Path(__file__).parent.parent / "standin" / "engine.py")
@@ -169,16 +169,8 @@ def test_the_node_outlives_the_terminal(start: Callable[..., RunDir]) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("a small file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_and_recorded(small_disk: Path, start: Callable[..., RunDir]) -> None:
@@ -186,13 +178,14 @@ def test_a_full_disk_is_said_and_recorded(small_disk: Path, start: Callable[...,
     ending = follow(run.path, lambda _: None, lambda _: None)
     assert (ending.state, ending.exit_code) == ("FAILED", 1)
     assert "o space left on" in ending.message
+    assert run.read_json("exit.json")["diagnosis"] == "disk_full"
     assert session_members(engine_of(run).pid) == ()
 
 
 def test_no_room_for_a_run_at_all(small_disk: Path) -> None:
     from ftctl.errors import FtctlError
 
-    (small_disk / "fill").write_bytes(b"x" * (1024 * 1024 - 8192))
+    fill(small_disk, 8192)
     with pytest.raises(FtctlError, match="no space left for the run"):
         create(plan(), {"train": Rendered(("/bin/true",))}, small_disk)
     assert not list((small_disk / "small").iterdir())

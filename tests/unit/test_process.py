@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ftctl import process
+from tests.waiting import until
 
 # A leader with a child and a grandchild, each of which writes its pid; `deaf` ones ignore SIGTERM.
 FAMILY = """
@@ -32,13 +33,6 @@ time.sleep(60)
 """
 
 
-def wait_until(seen: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.01)
-
-
 Family = Callable[[str, str], tuple[subprocess.Popen[bytes], process.ProcessId]]
 
 
@@ -51,13 +45,13 @@ def family(tmp_path: Path) -> Iterator[Family]:
         argv = [sys.executable, "-c", FAMILY, manner, leader]
         child, known = process.start(argv, cwd=tmp_path, env=os.environ, log=tmp_path / "log")
         started.append((child, known))
-        wait_until((tmp_path / "grandchild").exists)
+        until((tmp_path / "grandchild").exists)
         return child, known
 
     yield start
     for child, known in started:
         process.stop_session(known, grace=0)
-        child.wait(10)
+        child.wait(60)
 
 
 def test_a_process_is_known_by_pid_and_start() -> None:
@@ -82,15 +76,15 @@ def test_a_zombie_is_not_alive() -> None:
     assert process.alive(known)
     assert child.stdin is not None
     child.stdin.close()  # EOF ends it; it stays a zombie until it is waited for
-    wait_until(lambda: process.identify(child.pid) is None)
+    until(lambda: process.identify(child.pid) is None)
     assert Path(f"/proc/{child.pid}/stat").exists()
     assert not process.alive(known)
-    child.wait(10)
+    child.wait(60)
 
 
 def test_a_process_that_is_gone_has_no_identity() -> None:
     child = subprocess.Popen(["true"])
-    child.wait(10)
+    child.wait(60)
     assert process.identify(child.pid) is None
 
 
@@ -102,7 +96,7 @@ def test_a_name_with_spaces_and_brackets_is_read(tmp_path: Path) -> None:
     assert known is not None
     assert known.started > 0
     child.kill()
-    child.wait(10)
+    child.wait(60)
 
 
 def test_a_started_command_has_a_session_and_a_log_of_its_own(tmp_path: Path) -> None:
@@ -114,7 +108,7 @@ def test_a_started_command_has_a_session_and_a_log_of_its_own(tmp_path: Path) ->
         env={**os.environ, "WORD": "a b"},
         log=tmp_path / "log",
     )
-    assert child.wait(10) == 1
+    assert child.wait(60) == 1
     assert known.pid == child.pid
     said = (tmp_path / "log").read_text()
     assert said == f"before\n{child.pid} {tmp_path} a b\nan error\n"
@@ -130,21 +124,21 @@ def test_stopping_ends_three_generations(family: Family) -> None:
     assert len(process.session_members(known.pid)) == 3
     assert process.stop_session(known, grace=10) is True
     assert process.session_members(known.pid) == ()
-    assert child.wait(10) == -signal.SIGTERM
+    assert child.wait(60) == -signal.SIGTERM
 
 
 def test_stopping_kills_what_does_not_hear(family: Family) -> None:
     child, known = family("deaf", "stays")
     began = time.monotonic()
     assert process.stop_session(known, grace=0.3) is False
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < 30
     assert process.session_members(known.pid) == ()
-    assert child.wait(10) == -signal.SIGKILL
+    assert child.wait(60) == -signal.SIGKILL
 
 
 def test_orphans_are_stopped_when_their_leader_has_gone(family: Family) -> None:
     child, known = family("hears", "leaves")
-    assert child.wait(10) == 3
+    assert child.wait(60) == 3
     assert len(process.session_members(known.pid)) == 2
     assert process.stop_session(known, grace=10) is True
     assert process.session_members(known.pid) == ()
@@ -153,11 +147,11 @@ def test_orphans_are_stopped_when_their_leader_has_gone(family: Family) -> None:
 def test_orphans_are_stopped_when_their_leader_was_killed(family: Family) -> None:
     child, known = family("deaf", "stays")
     os.kill(known.pid, signal.SIGKILL)
-    wait_until(lambda: process.identify(known.pid) is None)
+    until(lambda: process.identify(known.pid) is None)
     assert len(process.session_members(known.pid)) == 2
     assert process.stop_session(known, grace=0) is False
     assert process.session_members(known.pid) == ()
-    child.wait(10)
+    child.wait(60)
 
 
 @pytest.mark.parametrize("change", [{"started": 1}, {"boot": "another boot"}])
@@ -176,3 +170,38 @@ def test_a_command_is_run_to_its_end() -> None:
 def test_a_command_that_takes_too_long_is_ended() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.run(["sleep", "60"], timeout=0.1)
+
+
+def test_a_command_begins_only_once_it_is_recorded(tmp_path: Path) -> None:
+    known: list[process.ProcessId] = []
+    log, made = tmp_path / "log", tmp_path / "made"
+    words = (sys.executable, "-c", f"open({str(made)!r}, 'w').close()")
+
+    def record(started: process.ProcessId) -> None:
+        assert not made.exists() and process.alive(started)
+        known.append(started)
+
+    child = process.start_recorded(words, cwd=tmp_path, env=os.environ, log=log, record=record)
+    until(lambda: child.end() == process.End(0))
+    assert made.exists() and known == [child.process]
+
+
+def test_a_command_that_cannot_be_recorded_never_begins(tmp_path: Path) -> None:
+    known: list[process.ProcessId] = []
+    made = tmp_path / "made"
+    words = (sys.executable, "-c", f"open({str(made)!r}, 'w').close()")
+
+    def record(started: process.ProcessId) -> None:
+        known.append(started)
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        process.start_recorded(words, cwd=tmp_path, env=os.environ, log=tmp_path / "log", record=record)
+    until(lambda: not process.alive(known[0]))
+    assert not made.exists()
+
+
+def test_the_age_of_a_process_follows_no_set_clock(family: Family) -> None:
+    _, leader = family("tame", "stays")
+    assert 0 <= process.age(leader) < 60
+    assert process.age(dataclasses.replace(leader, started=0)) == pytest.approx(process.since_boot(), abs=5)

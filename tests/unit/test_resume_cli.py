@@ -54,7 +54,7 @@ def steps(run: RunDir) -> list[int]:
 
 def awaited(look: Callable[[], Answer | None]) -> Answer:
     """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (found := look()):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)

@@ -14,9 +14,11 @@ import pytest
 from ftctl.errors import UsageError
 from ftctl.process import ProcessId, identify
 from ftctl.rendered import Rendered
+from ftctl.run.attempts import lost_record
 from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from ftctl.run.state import LIVE, checked, standing, state_of
+from ftctl.view.run_list import run_list
 from tests.plans import plan
 from tests.standin.launch import launching
 from tests.waiting import until
@@ -165,3 +167,20 @@ def test_a_finished_run_keeps_its_figures_in_its_end(tmp_path: Path) -> None:
     record = json.loads((run.path / "exit.json").read_text())
     assert record["progress"] == {"step": 3, "total_steps": 3, "loss": 1.6667}
     assert (run.path / "exit.json").stat().st_size < 4096
+
+
+def test_how_long_a_run_took_follows_no_set_clock(run: RunDir) -> None:
+    identity = run.read_json("run.json")
+    run.write_json("run.json", {**identity, "created": identity["created"] + 10_800})
+    took = state_of(run.path).took
+    assert took is not None and 0 <= took < 60
+    run.write_json("run.json", {**identity, "clock": {**identity["clock"], "boot": "another"}})
+    assert state_of(run.path).took is None, "before the machine was started again"
+    told = state_of(run.path)._replace(ended=identity["created"] + 10_800, took=5.0, state="FAILED")
+    assert "5.0 s" in run_list([told], now=0.0)
+
+
+def test_a_lost_run_ended_with_its_last_event_and_not_its_latest_time(run: RunDir) -> None:
+    run.emit("run", {"state": "started"}, 20_000.0)
+    run.emit("step", {"step": 1}, 10_000.0)  # the clock was set back in between
+    assert lost_record(run)["ended"] == 10_000.0

@@ -13,7 +13,7 @@ import pytest
 import ftctl
 
 SOURCE = Path(ftctl.__file__).parent / "inside" / "vllm_guard.py"
-KEY = "s3cret-key"
+KEY, OWNER = "s3cret-key", "0wner"
 
 
 def guard_class() -> Any:
@@ -25,7 +25,7 @@ def guard_class() -> Any:
     return module.Guard
 
 
-def ask(scope: dict[str, Any], key: str | None = KEY) -> list[dict[str, Any]]:
+def ask(scope: dict[str, Any], key: str | None = KEY, owner: str = OWNER) -> list[dict[str, Any]]:
     """What a server would send for one request."""
     sent: list[dict[str, Any]] = []
 
@@ -38,7 +38,7 @@ def ask(scope: dict[str, Any], key: str | None = KEY) -> list[dict[str, Any]]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(guard_class()(app, key=key)(scope, receive, send))
+    asyncio.run(guard_class()(app, key=key, owner=owner)(scope, receive, send))
     return sent
 
 
@@ -122,3 +122,37 @@ def test_it_needs_the_standard_library_only() -> None:
     names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert names
     assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+ADAPTER_ROUTES = [
+    "/v1/load_lora_adapter",
+    "/v1/unload_lora_adapter",
+    "/adapters",
+    "/adapters/a",
+    "/api/v1/LOAD_lora_Adapter",
+]
+
+
+@pytest.mark.parametrize("path", ADAPTER_ROUTES)
+def test_adapters_are_the_owners(path: str) -> None:
+    owner = (b"x-ftctl-owner", OWNER.encode())
+    for headers in ((), (owner,), (bearer("wrong"), owner)):
+        assert ask(http(path, *headers, method="POST"))[0]["status"] == 401
+    for more in ((), ((b"x-ftctl-owner", KEY.encode()),), ((b"x-ftctl-owner", b""),), (owner, owner)):
+        assert ask(http(path, bearer(KEY), *more, method="POST"))[0]["status"] == 403
+    assert ask(http(path, bearer(KEY), owner, method="POST")) == [{"type": "reached"}]
+
+
+def test_without_the_owners_secret_nobody_is_the_owner() -> None:
+    for given in (b"", b"None"):
+        scope = http("/v1/load_lora_adapter", bearer(KEY), (b"x-ftctl-owner", given), method="POST")
+        assert ask(scope, owner="")[0]["status"] == 403
+
+
+def test_the_owners_secret_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert guard_class()(None, key=KEY).owner == b""
+    (tmp_path / "owner").write_text("mine\n")
+    assert guard_class()(None, key=KEY).owner == b"mine"

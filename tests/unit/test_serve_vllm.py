@@ -14,7 +14,7 @@ from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
 from ftctl.servers import server
-from ftctl.servers.vllm import LORA_RANKS, lora_rank
+from ftctl.servers.vllm_lora import LORA_RANKS, lora_rank
 
 MODEL = Artifact("model", Path("/runs/a b/客服/model"))
 ADAPTER = Artifact("adapter", Path("/runs/x/output"), base="/models/base", lora_rank=12)

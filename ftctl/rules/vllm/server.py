@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftctl.rules.condition import Condition, below, fact, given, on, unless, when, written
+from ftctl.rules.condition import Condition, absent, below, fact, given, on, unless, when, written
 from ftctl.rules.rule import Rule
 from ftctl.rules.vllm.choices import REASONING_PARSERS, TOOL_PARSERS
 
@@ -101,8 +101,9 @@ RULES: tuple[Rule, ...] = (
         {"grpc_port": 50051}, {},
     ),
     Rule(
-        "tls-settings-without-tls", "launchers/api_server/entry.py:run_server_worker", written(*TLS), TLS,
-        "does nothing: ftctl's servers speak plain HTTP", "put a proxy with TLS in front, and remove it",
+        "tls-settings-without-tls", "launchers/api_server/entry.py:run_server_worker",
+        written(*TLS) & absent("ssl_certfile"), (*TLS, "ssl_certfile"),
+        "does nothing without a certificate", "set deploy.tls, or remove it",
         {"ssl_ciphers": "HIGH"}, {}, proof="silent", each=written,
     ),
     Rule(

@@ -19,8 +19,14 @@ TO_VLLM, TO_LMDEPLOY = "or set deploy.engine: vllm", "or set deploy.engine: lmde
 
 def gaps(engine: str, deploy: Deploy, *, kind: str = "generate", adapter: str = "none") -> Iterator[Gap]:
     """What `engine` cannot do of a block; `kind` is what the model is served as (plan/serve_kind.py)."""
+    if kind != "generate" and deploy.adapters is not None:
+        yield "adapters", "adapters are attached to language models alone", "serve what was trained, merged"
     if engine == "vllm":
         yield from _of_vllm(deploy)
+    elif engine == "dummy":
+        for key in ("adapters", "speculative", "tls"):
+            if getattr(deploy, key) is not None:
+                yield key, "the dummy server has nothing like it", "remove it, or let a real engine serve"
     elif engine == "lmdeploy":
         yield from _of_lmdeploy(deploy, kind, pytorch=needs_pytorch(deploy, adapter))
 
