@@ -53,6 +53,10 @@ def _run(arguments: list[str]) -> None:
         from ftctl.keep.stand_by import main as keep
 
         sys.exit(keep(arguments[1:]))
+    if arguments[:1] == ["_boot"]:
+        from ftctl.keep.reboot import main as boot
+
+        sys.exit(boot(arguments[1:]))
     if arguments[:1] in (["_attend"], ["_watch"]):
         from ftctl.run.attend import main as attend
 
