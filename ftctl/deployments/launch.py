@@ -27,8 +27,8 @@ class Pace:
     """How a server is watched, in seconds: `every` a look; a request is waited for `answer`.
 
     One that gives no sign of life for `patience` hangs; for one that refuses connections or says itself that
-    it is broken, `refused` is enough. It gets `grace` to end itself. A failure is followed by a wait of `first`,
-    then twice that, and so on.
+    it is broken, `refused` is enough. It has `grace` to end itself. A failure is followed by a wait of
+    `first`, then twice that, and so on.
     """
 
     every: float = 30.0
