@@ -31,6 +31,7 @@ ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
 FUZZ ?= 5000
 FAULTS ?= 200
+SEEDED := $(if $(SEED),--seed $(SEED))
 DEPLOYMENTS ?= 54
 
 # The quick tests wait for processes more than they compute; of the engines two run at a time.
@@ -59,8 +60,9 @@ fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases f
 	$(BIN)/python -m bench.fuzz $(FUZZ)
 
 faults: $(READY) ## strike runs and deployments (minutes); FAULTS=N, DEPLOYMENTS=N, and SEED=N again the same
-	$(BIN)/python -m tests.faults.suite $(FAULTS) $(if $(SEED),--seed $(SEED))
-	$(BIN)/python -m tests.faults.deployments $(DEPLOYMENTS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.suite $(FAULTS) $(SEEDED)
+	$(BIN)/python -m tests.faults.deployments $(DEPLOYMENTS) $(SEEDED)
+	$(BIN)/python -m tests.faults.real $(SEEDED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

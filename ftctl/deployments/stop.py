@@ -34,13 +34,15 @@ def stop(
     """
     if not now:
         drained(entry, drain)
-    # Recorded first: nobody starts it again, and who waits for it to be ready sees that its end was meant.
-    ended = change(entry, ended=time.time(), why=why, remedy=remedy)
-    reboot.remove(entry.name)
-    stop_session(ended.deployment.process, grace=0.0 if now else grace)
-    _dismiss(ended)
-    last = find(entry.name) or ended  # the keeper may have started one in between
-    stop_session(last.deployment.process, grace=0.0)
+    try:
+        # Recorded first: nobody starts it again, and who waits for it sees that its end was meant.
+        ended = change(entry, ended=time.time(), why=why, remedy=remedy)
+        reboot.remove(entry.name)
+        stop_session(ended.deployment.process, grace=0.0 if now else grace)
+    finally:  # on a full disk too, nothing of it is left
+        _dismiss(entry)
+        last = find(entry.name) or entry  # the keeper may have started one in between
+        stop_session(last.deployment.process, grace=0.0)
     forget_key(ended)
 
 

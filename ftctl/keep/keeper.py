@@ -51,6 +51,10 @@ def keep(name: str) -> None:
         keeper.work()
     except Asked:
         keeper.end()
+    except OSError:  # a full disk: what cannot be recorded is not kept, and who waits for it is to see that
+        if keeper.hold.entry.ready is None:
+            stop_session(keeper.hold.kept.process, grace=0.0)
+        raise
     finally:
         keeper.hold.dismiss_standby()
 

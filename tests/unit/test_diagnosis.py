@@ -12,8 +12,9 @@ from string import Formatter
 
 import pytest
 
+from ftctl.diagnosis.consequences import CONSEQUENCES
 from ftctl.diagnosis.diagnose import _told, diagnose
-from ftctl.diagnosis.faults import CONSEQUENCES, FAULTS
+from ftctl.diagnosis.faults import FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure
 from ftctl.diagnosis.reference import reference
@@ -60,11 +61,14 @@ CAUSED = (
     ("flagembedding_data_empty", "data", "Cannot choose from an empty sequence", "ftctl data check"),
     ("flagembedding_nan", "nan", "the loss is nan at step 1", "train.learning_rate"),
     ("flagembedding_package", "package", "lacks the module peft", "ftctl engines install"),
+    ("flagembedding_too_long", "positions", "4000 tokens is longer than the 512 positions", "to 512 or less"),
+    ("flagembedding_dtype_bf16", "dtype", "doesn't support bf16/gpu", "train.precision: auto"),
     ("flagembedding_deepspeed", "package", "lacks the module deepspeed", "train.engine_python"),
 )
 
 MAY_PASS = (
     ("port", "port", "another program has the port", "run the job again"),
+    ("flagembedding_port", "port", "another program has the port", "run the job again"),
     ("killed_process", "killed", "killed from outside (signal 9)", "where memory ran out"),
     ("killed_worker", "killed", "killed from outside (signal 9)", "where memory ran out"),
     ("rendezvous", "rendezvous", "timed out after 5000ms while trying to connect", "firewall"),
