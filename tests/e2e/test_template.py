@@ -107,7 +107,7 @@ def test_a_server_that_is_given_another_template_is_stopped(
     assert "trained '<|im_start|>user" in error["message"]
     assert "take chat_template out of deploy.native" in error["remedy"]
     rows = trained_run.cli("ps", "--all", "--json", code=0).data["deployments"]
-    assert [row["state"] for row in rows if row["name"] == "other"] == ["stopped"]
+    assert [row["state"] for row in rows if row["name"] == "other"] == ["failed"]
 
 
 def tools_job(model: Path, folder: Path, name: str) -> Path:
