@@ -133,15 +133,20 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
 
     job, engine = plan.job, plan.facts.server
     adapter = deploy.adapter if plan.method == "lora" else "none"
-    adapters, rank = None, None
+    adapters, rank, template = None, None, None
     try:
         if job.train is None:
             _dummies_apart(plan, deploy)
         if deploy.adapters is not None:
             from ftctl.deployments.adapters import look_at  # few jobs have any
 
+<<<<<<< HEAD
             adapters, rank = look_at(deploy.adapters, job.model.path)
         if deploy.tls is not None and not anywhere:
+=======
+            adapters, rank, template = look_at(deploy.adapters, job.model.path)
+        if deploy.tls is not None:
+>>>>>>> serveflags
             from ftctl.deployments.tls import check_tls  # as few have a certificate
 
             check_tls(deploy.tls, deploy.host)
@@ -154,6 +159,7 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
             engine=engine,
             adapters=adapters,
             lora_rank=rank,
+            chat_template=template,
             trust_remote_code=job.model.trust_remote_code,
             trained=None if plan.train is None else plan.train.retrieval,
         )

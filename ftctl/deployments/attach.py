@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ftctl.deployments import client, store
-from ftctl.deployments.adapters import adapter_folder, check_adapter
+from ftctl.deployments.adapters import adapter_folder, check_adapter, check_template
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.job.rules import NAME
@@ -39,6 +39,7 @@ def attach(entry: Entry, name: str, text: str) -> Entry:
                 f"the adapter has rank {rank}, and {entry.name} takes ranks up to {deployment.lora_rank}",
                 f"name it in deploy.adapters and start {entry.name} again",
             )
+        check_template(folder, deployment.base, deployment.template)
         _load(entry, name, str(folder))
         return _recorded(entry, {**had, name: str(folder)}, f"{name} attached from {folder}")
 

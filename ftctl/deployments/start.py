@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl.artifacts.chat_template import usual_kwargs
+from ftctl.artifacts.chat_template import saved_template, usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
@@ -20,8 +20,13 @@ from ftctl.deployments.attach import bring_back
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
+<<<<<<< HEAD
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.overlay import overlay_links
+=======
+from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.overlay import overlay_links, overlay_template
+>>>>>>> serveflags
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
@@ -41,7 +46,7 @@ from ftctl.process import NOBODY, ProcessId, alive, boot_id, identify, stop_sess
 from ftctl.rendered import Rendered
 from ftctl.run.directory import Tail
 from ftctl.servers import server
-from ftctl.servers.lmdeploy import OVERLAY
+from ftctl.servers.lmdeploy import OVERLAY, serves_overlay
 from ftctl.servers.vllm_lora import taken_rank
 
 Emit = Callable[[str, Mapping[str, object]], None]
@@ -87,7 +92,8 @@ def start(
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
-        rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
+        files, links = (files, {}) if plan.engine != "lmdeploy" else _overlay(plan, artifact, files)
+        rendered = replace(rendered, files={**rendered.files, **files}, links=links)
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), _fresh_folder(name)
@@ -104,6 +110,7 @@ def start(
             base=str(artifact.base if plan.adapter == "attach" else artifact.path),
             adapters=plan.adapters,
             lora_rank=taken_rank(plan, artifact),
+            template=plan.chat_template,
             listens=None if secured is None else here.strip("[]"),
             **_use(plan),
         )
@@ -153,7 +160,7 @@ def planned(
     """
     attach = artifact.kind == "adapter"
     base = str(artifact.base if attach else artifact.path)
-    adapters, rank = (None, None) if deploy.adapters is None else look_at(deploy.adapters, base)
+    looked = look_at(deploy.adapters or {}, base, artifact.path if attach else None)
     plan, _ = plan_serve(
         deploy,
         name=name,
@@ -162,9 +169,9 @@ def planned(
         adapter="attach" if attach else "none",
         engine=engine,
         trust_remote_code=trust,
-        chat_template=_adapter_template(artifact) if attach else None,
-        adapters=adapters,
-        lora_rank=rank,
+        chat_template=looked.template,
+        adapters=None if deploy.adapters is None else looked.folders,
+        lora_rank=looked.rank,
     )
     return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
 
@@ -229,23 +236,21 @@ def _ended_unless_ready(entry: Entry) -> Iterator[None]:
         raise
 
 
-def _overlay(plan: ServePlan, artifact: Artifact) -> dict[str, Path]:
-    """The links by which LMDeploy gets a chat template that is not the model's own."""
-    if plan.engine != "lmdeploy" or plan.chat_template is None:
-        return {}
+def _overlay(
+    plan: ServePlan, artifact: Artifact, files: dict[str, str]
+) -> tuple[dict[str, str], dict[str, Path]]:
+    """The files and links by which LMDeploy gets a chat template that is not the model's own, or that is told
+    something unasked, beside the `files` that there are."""
+    if not serves_overlay(plan):
+        return files, {}
     model = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     if not model.is_dir():
         raise UsageError(
             f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
             "fetch the model and name its folder, or set deploy.engine: vllm",
         )
-    return overlay_links(model, Path(plan.chat_template), OVERLAY)
-
-
-def _adapter_template(artifact: Artifact) -> str | None:
-    """The chat template that training saved beside the adapter: the base's own may be another."""
-    own = artifact.path / "chat_template.jinja"
-    return str(own) if own.is_file() else None
+    own = saved_template(model) if plan.chat_template is None else Path(plan.chat_template).read_text("utf-8")
+    return files | overlay_template(own, plan.template_kwargs, OVERLAY), overlay_links(model, OVERLAY)
 
 
 def _fresh_folder(name: str) -> Path:

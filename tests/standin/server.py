@@ -26,6 +26,9 @@ KV cache is needed, and the estimated maximum model length is 384. Try increasin
 RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"""
 
 
+ADAPTERS = []  # the names of those that have been loaded
+
+
 def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("-m")
@@ -60,15 +63,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.allowed():
             names = [self.settings.served_model_name, (self.settings.lora_modules or "").partition("=")[0]]
+            names += ADAPTERS
             if self.settings.stand_in == "other-name":
                 names = ["another"]
             self.answer(200, {"data": [{"id": name} for name in names if name]})
+
+    def change_adapters(self, body):
+        """As vLLM does; an adapter whose folder is called refused is refused."""
+        owner = pathlib.Path("owner").read_text().strip()
+        if self.headers.get("X-Ftctl-Owner") != owner:
+            self.answer(403, {"error": {"message": "not the owner"}})
+        elif self.path == "/v1/unload_lora_adapter":
+            ADAPTERS.remove(body["lora_name"])
+            self.answer(200, "removed")
+        elif body["lora_path"].endswith("/refused"):
+            self.answer(500, {"error": {"message": "LoRA weights do not match"}})
+        else:
+            ADAPTERS.append(body["lora_name"])
+            self.answer(200, "added")
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self.allowed():
             return
-        if self.settings.stand_in == "broken":
+        if self.path.endswith("_lora_adapter"):
+            self.change_adapters(body)
+        elif self.settings.stand_in == "broken":
             self.answer(500, {"error": {"message": "EngineCore encountered an issue"}})
         elif body.get("stream"):
             self.send_response(200)
