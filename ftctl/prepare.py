@@ -140,13 +140,8 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
         if deploy.adapters is not None:
             from ftctl.deployments.adapters import look_at  # few jobs have any
 
-<<<<<<< HEAD
-            adapters, rank = look_at(deploy.adapters, job.model.path)
-        if deploy.tls is not None and not anywhere:
-=======
             adapters, rank, template = look_at(deploy.adapters, job.model.path)
-        if deploy.tls is not None:
->>>>>>> serveflags
+        if deploy.tls is not None and not anywhere:
             from ftctl.deployments.tls import check_tls  # as few have a certificate
 
             check_tls(deploy.tls, deploy.host)

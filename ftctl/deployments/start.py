@@ -20,13 +20,8 @@ from ftctl.deployments.attach import bring_back
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
-<<<<<<< HEAD
 from ftctl.deployments.model import Deployment
-from ftctl.deployments.overlay import overlay_links
-=======
-from ftctl.deployments.model import Deployment, Parity
 from ftctl.deployments.overlay import overlay_links, overlay_template
->>>>>>> serveflags
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
