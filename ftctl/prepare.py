@@ -141,7 +141,7 @@ def _served(plan: Plan, deploy: Deploy, found: list[Problem], doubt: Doubt, *, a
             from ftctl.deployments.adapters import look_at  # few jobs have any
 
             adapters, rank, template = look_at(deploy.adapters, job.model.path)
-        if deploy.tls is not None:
+        if deploy.tls is not None and not anywhere:
             from ftctl.deployments.tls import check_tls  # as few have a certificate
 
             check_tls(deploy.tls, deploy.host)

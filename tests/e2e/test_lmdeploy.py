@@ -158,7 +158,8 @@ def test_its_parser_reads_what_is_rendered_and_its_server_is_closed(python: Path
     (tmp_path / "lines.json").write_text(json.dumps(lines))
     argv = (
         python, WITHOUT_ENGINE, INSIDE, tmp_path / "lines.json", "serve", "api_server", model,
-        "--backend", "pytorch", "--max-batch-size", "8", "--model-name", "ft", "--adapters", "a=x", "b=y", "--disable-metrics",
+        "--backend", "pytorch", "--max-batch-size", "8", "--model-name", "ft",
+        "--adapters", "a=x", "b=y", "--disable-metrics",
     )  # fmt: skip
     with running(tmp_path, *argv) as (url, server):
         for key in (None, "wrong"):

@@ -168,16 +168,22 @@ def test_a_server_that_never_answers_is_ended(serve: Starter) -> None:
 
 
 def test_a_server_of_another_model_is_not_ready(serve: Starter) -> None:
-    with pytest.raises(FtctlError, match=r"not ready within 3 s") as caught:
-        serve("other-name", ready_timeout=3.0)
-    assert "it offers another and not ft" in caught.value.remedy
+    assert "it offers another and not ft" in way_out(serve, "other-name", "offers")
 
 
 def test_a_server_that_cannot_compute_is_not_ready(serve: Starter) -> None:
-    with pytest.raises(FtctlError, match=r"not ready within 3 s") as caught:
-        serve("broken", ready_timeout=3.0)
-    assert "500" in caught.value.remedy
+    assert "500" in way_out(serve, "broken", "500")
     assert members() == ()
+
+
+def way_out(serve: Starter, how: str, says: str) -> str:
+    """The remedy for a server that does not get ready; where it was not even up in time, it gets longer."""
+    for seconds in (3.0, 30.0):
+        with pytest.raises(FtctlError, match=f"not ready within {seconds:g} s") as caught:
+            serve(how, ready_timeout=seconds)
+        if says in caught.value.remedy:
+            break
+    return caught.value.remedy
 
 
 def test_an_interpreter_that_cannot_start_is_missing(serve: Starter, model: Path) -> None:
@@ -199,7 +205,7 @@ def test_stop_from_elsewhere_ends_a_start(serve: Starter) -> None:
     other = threading.Thread(target=stop_it)
     other.start()
     with pytest.raises(Interrupted, match="was stopped while it was starting"):
-        serve("deaf", ready_timeout=20.0)
+        serve("deaf", ready_timeout=120.0)
     other.join()
 
 
