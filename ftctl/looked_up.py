@@ -20,7 +20,6 @@ from ftctl.facts.model_dir import model_facts
 from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.paths import leases_dir
 from ftctl.plan.devices import choose_devices, with_gpus
-from ftctl.plan.dummy import for_dummies
 from ftctl.plan.model import Choice
 from ftctl.plan.serve_kind import served_as
 
@@ -55,7 +54,6 @@ def look_up(
     With `anywhere` the GPUs that the job asks for are taken to be there; with `leased` there are those alone.
     Raises Missing where one that is asked for is not.
     """
-    job = for_dummies(job)
     machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)

@@ -20,7 +20,7 @@ from ftctl.deployments.attach import bring_back
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
-from ftctl.deployments.model import Deployment, Parity
+from ftctl.deployments.model import Deployment
 from ftctl.deployments.overlay import overlay_links, overlay_template
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
@@ -32,6 +32,7 @@ from ftctl.errors import FtctlError, Interrupted, UsageError
 from ftctl.events import parse
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.keep import reboot
 from ftctl.keep.stand_by import OUTPUT, start_keeper
 from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
@@ -72,7 +73,7 @@ def start(
     plan = planned(artifact, deploy, name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
-    check_artifact(artifact)
+    check_artifact(artifact, plan.engine)
     key = chosen_key(deploy.api_key, os.environ)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
@@ -130,7 +131,9 @@ def start(
         parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
-            _tell_parity(entry, parity, emit)
+            _tell(entry, store.parity_line(parity), emit, parity=asdict(parity))
+        if deploy.restart == "always":
+            _tell(entry, reboot.install(name), emit)
         entry = store.change(entry, ready=time.time())
     store.note(entry, {"state": "ready", "url": url, "model": plan.name})
     return entry.deployment
@@ -178,14 +181,9 @@ def _use(plan: ServePlan) -> dict[str, Any]:
     return {"kind": plan.kind, "query_suffix": plan.query_suffix, **prompts}
 
 
-def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
-    told = {
-        "name": entry.name,
-        "state": "starting",
-        "detail": store.parity_line(parity),
-        "elapsed": round(store.uptime(entry), 1),
-        "parity": asdict(parity),
-    }
+def _tell(entry: Entry, detail: str, emit: Emit, **more: object) -> None:
+    elapsed = round(store.uptime(entry), 1)
+    told = {"name": entry.name, "state": "starting", "detail": detail, "elapsed": elapsed, **more}
     store.note(entry, told)
     emit("deployment", told)
 
@@ -255,6 +253,7 @@ def _fresh_folder(name: str) -> Path:
     before = store.find(name)
     if before is not None:
         stop_session(before.deployment.process, grace=0.0)
+    reboot.remove(name)
     folder = store.folder_of(name)
     if folder.exists():
         shutil.rmtree(folder)

@@ -222,6 +222,20 @@ def test_stop_leaves_no_child(serve: Starter, how: str) -> None:
     assert not (Path(deployment.folder) / store.KEY).exists()
 
 
+def test_a_stop_that_cannot_be_recorded_ends_it_all_the_same(serve: Starter) -> None:
+    folder = Path(serve().folder)
+    child = int((folder / "child.pid").read_text())
+    in_the_way = folder / f".{store.RECORD}.{os.getpid()}"
+    in_the_way.mkdir()  # as on a full disk, the record cannot be written
+    try:
+        with pytest.raises(OSError, match="Is a directory"):
+            stop(store.get("ft"), now=True)
+    finally:
+        in_the_way.rmdir()
+    assert members() == () and gone(child)
+    assert store.state(store.get("ft")) in ("stopped", "dead"), "its keeper may have recorded it"
+
+
 def test_what_a_killed_leader_left_is_ended(serve: Starter) -> None:
     deployment = serve("stubborn", restart="never")
     child = int((Path(deployment.folder) / "child.pid").read_text())
