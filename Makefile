@@ -31,6 +31,8 @@ ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
 
 FUZZ ?= 5000
 FAULTS ?= 200
+SEEDED := $(if $(SEED),--seed $(SEED))
+DEPLOYMENTS ?= 54
 
 # The quick tests wait for processes more than they compute; of the engines two run at a time.
 SPREAD := -n 3 --dist worksteal
@@ -57,8 +59,10 @@ test: lint ## check, and the end-to-end tests with the real engines (installs wh
 fuzz: $(READY) ## try tens of thousands of broken jobs (minutes); FUZZ=N cases for each of five tests
 	$(BIN)/python -m bench.fuzz $(FUZZ)
 
-faults: $(READY) ## strike runs at random moments (minutes); FAULTS=N kills, and SEED=N again the same
-	$(BIN)/python -m tests.faults.suite $(FAULTS) $(if $(SEED),--seed $(SEED))
+faults: $(READY) ## strike runs and deployments (minutes); FAULTS=N, DEPLOYMENTS=N, and SEED=N again the same
+	$(BIN)/python -m tests.faults.suite $(FAULTS) $(SEEDED)
+	$(BIN)/python -m tests.faults.deployments $(DEPLOYMENTS) $(SEEDED)
+	$(BIN)/python -m tests.faults.real $(SEEDED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -70,6 +74,7 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.train_overhead
 	$(BIN)/python -m bench.validate_many
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.keeper
 	$(BIN)/python -m bench.demo_times
 	$(BIN)/python -m bench.data_scan
 	$(BIN)/python -m bench.runs_many

@@ -27,7 +27,8 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 - `warning` message
 - `artifact` kind, path
 - `deployment` name, state, detail, elapsed, url, model; of what was trained also parity (measure, figure,
-  count, note, differs)
+  count, note, differs). In a deployment's own folder its keeper adds unhealthy, running (again), restarting
+  (wait, used, allowed), failed (remedy), stopped, and kept: another keeper has taken over
 - `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
 - `verdict` queries, passages, base (its figures, or null), tuned, difference, note
 """

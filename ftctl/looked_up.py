@@ -15,12 +15,11 @@ from ftctl.facts.datasets import Watch
 from ftctl.facts.deepspeed import deepspeed_faults
 from ftctl.facts.hub_cache import revision_fault, snapshot
 from ftctl.facts.machine import machine_facts
-from ftctl.facts.model import EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
+from ftctl.facts.model import EngineFacts, Facts, MachineFacts, ModelFacts
 from ftctl.facts.model_dir import model_facts
 from ftctl.job.model import Deploy, Job, problem_at
 from ftctl.paths import leases_dir
-from ftctl.plan.devices import choose_devices
-from ftctl.plan.dummy import for_dummies
+from ftctl.plan.devices import choose_devices, with_gpus
 from ftctl.plan.model import Choice
 from ftctl.plan.serve_kind import served_as
 
@@ -55,7 +54,6 @@ def look_up(
     With `anywhere` the GPUs that the job asks for are taken to be there; with `leased` there are those alone.
     Raises Missing where one that is asked for is not.
     """
-    job = for_dummies(job)
     machine = asked.once(("machine", folder), lambda: machine_facts(folder, environ))
     if anywhere:
         machine = with_gpus(machine, job)
@@ -232,22 +230,6 @@ def _kind(model: ModelFacts, task: str | None) -> str:
         return served_as(model, None).kind
     except UsageError:
         return "generate"
-
-
-def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
-    """The machine with every GPU that the job names or shares its model over, of no particular kind."""
-    wanted = 0
-    if job.deploy is not None and job.deploy.gpus is None:
-        wanted = job.deploy.ranks if job.deploy.ranks > 1 or job.deploy.engine == "lmdeploy" else 0
-    for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
-        if isinstance(asked, int):
-            wanted = max(wanted, asked)
-        elif isinstance(asked, tuple):
-            wanted = max(wanted, *(index + 1 for index in asked), 0)
-        elif asked == "all":
-            wanted = max(wanted, 1)
-    gpus = tuple(Gpu(index, "any", 0) for index in range(max(wanted, len(machine.gpus))))
-    return replace(machine, gpus=gpus, cuda_visible_devices=None)
 
 
 def variant(gpus: int | str | tuple[int, ...] | None, machine: MachineFacts) -> str:

@@ -37,6 +37,11 @@ def engines_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(shared).absolute() if shared else data_dir(environ) / "engines"
 
 
+def config_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where programs read their user's settings, systemd among them."""
+    return _base(environ, "XDG_CONFIG_HOME", ".config")
+
+
 def deployments_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """One folder per deployment, by name."""
     return state_dir(environ) / "deployments"

@@ -119,7 +119,8 @@ def _with_overrides(
         if engine is not None and engine.installed and not engine.python.is_file():
             raise Missing(
                 f"the run's {engine.name} has no interpreter at {engine.python} any more",
-                f"ftctl engines install {engine.name}",
+                f"ftctl engines install {engine.name}"
+                + (f" --with {','.join(engine.trackers)}" if engine.trackers else ""),
             )
     return ensure_all(plan, install=install)
 

@@ -12,7 +12,6 @@ from ftctl.facts.asked import Asked
 from ftctl.facts.model import EngineFacts
 from ftctl.launchers import launcher
 from ftctl.leases.of_job import lease_for
-from ftctl.plan.dummy import for_dummies
 from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
 from ftctl.prepare import load_job, prepare, rendered, with_engines
@@ -61,7 +60,7 @@ def run_job(
     check_place(plan)
     plan = ensure_all(plan, install=install)
     check_judge(plan)
-    lease = lease_for(for_dummies(job.job), plan.facts.machine, wait=wait, say=say)
+    lease = lease_for(job.job, plan.facts.machine, wait=wait, say=say)
     if lease.gpus:
         # Planned again, for the GPUs that it has now. While it waited its data may have changed.
         known = Asked() if wait else asked

@@ -32,7 +32,10 @@ INSTALL_TIMEOUT = 1200.0  # seconds; the first install fetches more than a gigab
 TRAIN_TIMEOUT = 600.0
 
 # Files whose engine tests take longest.
-LONG = ("test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding")
+LONG = (
+    "test_train_retrieval", "test_judge", "test_train", "test_rules_flagembedding", "test_resume",
+    "test_resume_retrieval", "test_train_retrieval_ends",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class Cli:
         }
 
 
-def _cli(folder: Path) -> Cli:
+def cli_in(folder: Path) -> Cli:
+    """A command line whose home and working directory are new folders there."""
     home, work = folder / "home", folder / "work"
     home.mkdir()
     work.mkdir()
@@ -120,13 +124,13 @@ def _cli(folder: Path) -> Cli:
 @pytest.fixture
 def ftctl(tmp_path: Path) -> Cli:
     """The command line for one test; its working directory is `ftctl.cwd`."""
-    return _cli(tmp_path)
+    return cli_in(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def session_ftctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     """The command line behind what a session makes once; what it still serves at the end is stopped."""
-    cli = _cli(tmp_path_factory.mktemp("session"))
+    cli = cli_in(tmp_path_factory.mktemp("session"))
     yield cli
     if (cli.home / "ftctl" / "state" / "deployments").is_dir():
         cli("stop", "--all", timeout=120)
@@ -204,7 +208,7 @@ def trained_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> T
 
     def make(folder: Path) -> None:
         folder.mkdir()
-        cli = _cli(folder)
+        cli = cli_in(folder)
         job = demo_job(tiny_model, cli.cwd / "demo.yaml")
         answer = cli("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0)
         (folder / "answer.json").write_text(json.dumps(asdict(answer)))

@@ -30,8 +30,11 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(141)
     except Exception as bug:  # noqa: BLE001 - the last resort: a bug of ours, kept with its traceback
-        from ftctl.view.failure import show_bug
+        from ftctl.view.failure import disk_full, show_bug, show_error
 
+        if (full := disk_full(bug)) is not None:
+            show_error(full, sys.argv[1:])
+            sys.exit(full.exit_code)
         show_bug(bug, sys.argv[1:])
         sys.exit(BUG)
 
@@ -50,6 +53,10 @@ def _run(arguments: list[str]) -> None:
         from ftctl.keep.stand_by import main as keep
 
         sys.exit(keep(arguments[1:]))
+    if arguments[:1] == ["_boot"]:
+        from ftctl.keep.reboot import main as boot
+
+        sys.exit(boot(arguments[1:]))
     if arguments[:1] in (["_attend"], ["_watch"]):
         from ftctl.run.attend import main as attend
 

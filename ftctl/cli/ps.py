@@ -44,6 +44,7 @@ def ps(
     ftctl ps --all --json
     """
     from ftctl.deployments import store
+    from ftctl.deployments.fronts import front_of
     from ftctl.keep.again import keep_again
     from ftctl.leases.folder import holders
     from ftctl.leases.model import held_by, run_phrase
@@ -59,7 +60,7 @@ def ps(
     rows = [
         _row(entry, state) | _load(entry, state) | {"gpus": _gpus(entry, held)}
         for entry, state in listed
-        if (every or state != "stopped") and store.front_of(entry) is None
+        if (every or state != "stopped") and front_of(entry) is None
     ]
     runs = live()
     gpus = {run.id: held_by(run_phrase(run.name, run.id), held) for run in runs}

@@ -17,6 +17,9 @@ def stop(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Deployments or runs.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every deployment.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Kill at once instead of asking first.")] = False,
+    no_restart: Annotated[
+        bool, typer.Option("--no-restart", help="Let deployments serve on, and restart them no more.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Stop deployments, or ask runs to save a checkpoint and end.
@@ -31,9 +34,12 @@ def stop(
 
     ftctl stop --all
 
+    ftctl stop support-bot --no-restart
+
     ftctl stop 20260101-120000-abcd --now
     """
     from ftctl.deployments import store
+    from ftctl.deployments.fronts import front_of
     from ftctl.errors import UsageError
     from ftctl.view.output import emit
 
@@ -41,15 +47,23 @@ def stop(
         chosen = [
             entry.name
             for entry in store.entries()
-            if store.state(entry) != "stopped" and store.front_of(entry) is None
+            if store.state(entry) != "stopped" and front_of(entry) is None
         ]
     else:
         chosen = list(dict.fromkeys(names or ()))
         if not chosen:
             raise UsageError("say what to stop", "ftctl stop NAME, or --all for every deployment")
-    done = {name: _stop(name, now=now) for name in chosen}
+    done = {name: _leave_alone(name) if no_restart else _stop(name, now=now) for name in chosen}
     text = "\n".join(f"{name}: {what}" for name, what in done.items()) or "nothing is deployed"
     emit("stop", {"stopped": done}, as_json=as_json, text=text)
+
+
+def _leave_alone(name: str) -> str:
+    from ftctl.deployments import store
+    from ftctl.deployments.stop import leave_alone
+
+    leave_alone(store.get(name))
+    return "serves on, and is started again neither when it ends nor after a reboot"
 
 
 def _stop(name: str, *, now: bool) -> str:

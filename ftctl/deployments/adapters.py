@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ftctl.artifacts.chat_template import JINJA, saved_template
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.safetensors import BrokenWeights, Tensor, read_header
 from ftctl.artifacts.verify import ADAPTER
@@ -25,14 +26,25 @@ UNTOLD = ("_name_or_path", "transformers_version")
 Tensors = Mapping[str, Tensor]
 
 
-def look_at(named: Mapping[str, str], base: str) -> tuple[dict[str, str], int | None]:
-    """The folder of each adapter by its name, and the largest of their ranks; None where there are none.
+class Looked(NamedTuple):
+    """The folder of each adapter by its name, the largest of their ranks, and the jinja file that they were
+    trained with, where it is not the base model's own."""
 
-    `named` are runs or folders, `base` is the folder or the Hub id of the model that they are attached to.
-    Raises UsageError, naming the adapter, for what is none, was trained on another model, or cannot be
+    folders: Mapping[str, str]
+    rank: int | None
+    template: str | None
+
+
+def look_at(named: Mapping[str, str], base: str, own: Path | None = None) -> Looked:
+    """What a server needs to know of the adapters that it is to have.
+
+    `named` are runs or folders, `base` is the folder or the Hub id of the model that they are attached to,
+    and `own` the folder of the adapter that the server is for, where there is one. Raises UsageError, naming
+    the adapter, for what is none, was trained on another model or otherwise than the others, or cannot be
     attached by vLLM.
     """
-    found, ranks = {}, []
+    found: dict[str, str] = {}
+    ranks: list[int] = []
     for name, text in named.items():
         try:
             folder = adapter_folder(text)
@@ -40,7 +52,37 @@ def look_at(named: Mapping[str, str], base: str) -> tuple[dict[str, str], int | 
         except (UsageError, BrokenWeights) as error:
             raise UsageError(f"deploy.adapters.{name}: {error.message}", error.remedy) from None
         found[name] = str(folder)
-    return found, max(ranks, default=None)
+    folders = [*([own] if own else []), *map(Path, found.values())]
+    return Looked(found, max(ranks, default=None), _template(folders, base))
+
+
+def _template(folders: Sequence[Path], base: str) -> str | None:
+    """The one chat template that the adapters were trained with. Raises UsageError where there are two."""
+    trained = {folder: text for folder in folders if isinstance(text := saved_template(folder), str)}
+    if len(set(trained.values())) > 1:
+        one = next(iter(trained))
+        other = next(folder for folder, text in trained.items() if text != trained[one])
+        raise UsageError(
+            f"deploy.adapters: {one} and {other} were trained with different chat templates",
+            "a server has one template: serve one of them by a deployment of its own",
+        )
+    files = [folder / JINJA for folder in trained if (folder / JINJA).is_file()]
+    same = Path(base).is_dir() and saved_template(Path(base)) in trained.values()
+    return None if same or not files else str(files[0])
+
+
+def check_template(folder: Path, base: str, served: str | None) -> None:
+    """Raise UsageError where the adapter was trained with another chat template than a server has.
+
+    `served` is the jinja file that it was started with, None where it has the base model's own.
+    """
+    trained, known = saved_template(folder), served is not None or Path(base).is_dir()
+    has = saved_template(Path(base)) if served is None else Path(served).read_text(encoding="utf-8")
+    if isinstance(trained, str) and known and trained != has:
+        raise UsageError(
+            f"{folder} was trained with another chat template than the server has",
+            "serve it by a deployment of its own, which takes the adapter's template",
+        )
 
 
 def adapter_folder(text: str) -> Path:

@@ -7,10 +7,9 @@ vLLM loads any folder that it is told to: its routes for that want the owner's s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ftctl.deployments import client, store
-from ftctl.deployments.adapters import adapter_folder, check_adapter
+from ftctl.deployments.adapters import adapter_folder, check_adapter, check_template
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.job.rules import NAME
@@ -39,6 +38,7 @@ def attach(entry: Entry, name: str, text: str) -> Entry:
                 f"the adapter has rank {rank}, and {entry.name} takes ranks up to {deployment.lora_rank}",
                 f"name it in deploy.adapters and start {entry.name} again",
             )
+        check_template(folder, deployment.base, deployment.template)
         _load(entry, name, str(folder))
         return _recorded(entry, {**had, name: str(folder)}, f"{name} attached from {folder}")
 
@@ -120,8 +120,7 @@ def _ask(entry: Entry, path: str, body: Mapping[str, str]) -> None:
 def _recorded(entry: Entry, adapters: Mapping[str, str], detail: str) -> Entry:
     for member in entry.deployment.members:
         _recorded(store.get(member), adapters, detail)
-    changed = replace(entry, deployment=replace(entry.deployment, adapters=dict(adapters)))
-    store.write(changed)
+    changed = store.attached(entry, adapters)
     store.note(entry, {"state": "ready", "detail": detail, "adapters": sorted(adapters)})
     return changed
 

@@ -15,6 +15,7 @@ from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError, Interrupted
 from ftctl.events import parse
+from ftctl.keep import reboot
 from ftctl.keep.stand_by import OUTPUT
 from ftctl.process import ProcessId, alive, stop_session
 from ftctl.rendered import Rendered
@@ -29,6 +30,7 @@ def fresh_folder(name: str) -> Path:
     before = store.find(name)
     if before is not None:
         stop_session(before.deployment.process, grace=0.0)
+    reboot.remove(name)
     folder = store.folder_of(name)
     if folder.exists():
         shutil.rmtree(folder)

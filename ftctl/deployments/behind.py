@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments import proxy, store
+from ftctl.deployments import fronts, proxy, store
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
 from ftctl.deployments.checks import check_front, check_name, chosen_key, chosen_port
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered
@@ -60,7 +60,7 @@ def serve(
     check_name(name)
     proxy.program()
     chosen_port(deploy)
-    for left in store.behind(name):
+    for left in fronts.behind(name):
         stop(left, now=True)
     key = chosen_key(deploy.api_key, os.environ)
     leases = [lease]
@@ -123,7 +123,7 @@ def ready(members: Sequence[Deployment]) -> None:
 
 def clear(front: str) -> None:
     """Take away what servers left that were stopped; the log of one that failed stays until then."""
-    for entry in store.behind(front):
+    for entry in fronts.behind(front):
         if entry.ended is not None and not store.lives(entry):
             shutil.rmtree(entry.folder, ignore_errors=True)
 

@@ -43,7 +43,8 @@ class Deployment:
     passages, the suffix what it ends a query with. `process` is the server's, NOBODY before there is one.
     `parity` is None until it has been compared, and for a dummy. `base` is the model that adapters are
     attached to; `adapters` are the folders of further ones by their names in the API (None: the server
-    takes none), `lora_rank` the largest rank that it takes. `listens` is the address to connect to where
+    takes none), `lora_rank` the largest rank that it takes, `template` the
+    jinja file in place of the base's own chat template. `listens` is the address to connect to where
     `url` is https: its host is the certificate's.
     """
 
@@ -64,6 +65,7 @@ class Deployment:
     base: str = ""
     adapters: Mapping[str, str] | None = None
     lora_rank: int | None = None
+    template: str | None = None
     listens: str | None = None
     binds: str = ""
     members: tuple[str, ...] = ()

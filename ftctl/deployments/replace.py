@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments import proxy, store
+from ftctl.deployments import fronts, proxy, store
 from ftctl.deployments.begin import Emit
 from ftctl.deployments.behind import Lend, clear, ready, start_members
 from ftctl.deployments.canary import check_canary, prompts_of
@@ -92,7 +92,7 @@ def _switch(name: str, members: tuple[Deployment, ...]) -> Entry:
     ready(members)
     names = [member.name for member in members]
     old = (*front.deployment.retiring, *front.deployment.members)
-    front = store.taken_over(front, names, members[0], old)
+    front = fronts.taken_over(front, names, members[0], old)
     if front.ended is not None:
         raise FtctlError(f"{name} was stopped meanwhile", "ftctl deploy starts it again")
     store.note(front, {"state": "running", "detail": f"{', '.join(names)} for {', '.join(old)}"})

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ftctl.artifacts.chat_template import usual_kwargs
+from ftctl.artifacts.chat_template import saved_template, usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
@@ -18,8 +18,8 @@ from ftctl.deployments.attach import bring_back
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
 from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
 from ftctl.deployments.launch import PACE, Launch, Pace, remembered
-from ftctl.deployments.model import Deployment, Parity
-from ftctl.deployments.overlay import overlay_links
+from ftctl.deployments.model import Deployment
+from ftctl.deployments.overlay import overlay_links, overlay_template
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
@@ -28,13 +28,14 @@ from ftctl.deployments.tls import check_tls
 from ftctl.errors import UsageError
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.keep import reboot
 from ftctl.keep.stand_by import start_keeper
 from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
 from ftctl.plan.serve import plan_serve
 from ftctl.process import NOBODY, ProcessId, boot_id, identify
 from ftctl.servers import server
-from ftctl.servers.lmdeploy import OVERLAY
+from ftctl.servers.lmdeploy import OVERLAY, serves_overlay
 from ftctl.servers.vllm_lora import taken_rank
 
 
@@ -76,7 +77,7 @@ def start(
     plan = planned(artifact, deploy, model_name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
-    check_artifact(artifact)
+    check_artifact(artifact, plan.engine)
     key = chosen_key(deploy.api_key, os.environ) if behind is None else behind.key
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
@@ -90,7 +91,8 @@ def start(
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
-        rendered = replace(rendered, files={**rendered.files, **files}, links=_overlay(plan, artifact))
+        files, links = (files, {}) if plan.engine != "lmdeploy" else _overlay(plan, artifact, files)
+        rendered = replace(rendered, files={**rendered.files, **files}, links=links)
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), fresh_folder(name)
@@ -107,6 +109,7 @@ def start(
             base=str(artifact.base if plan.adapter == "attach" else artifact.path),
             adapters=plan.adapters,
             lora_rank=taken_rank(plan, artifact),
+            template=plan.chat_template,
             listens=None if secured is None else here.strip("[]"),
             behind=None if behind is None else behind.front,
             **_use(plan),
@@ -133,7 +136,9 @@ def start(
         parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
-            _tell_parity(entry, parity, emit)
+            _tell(entry, store.parity_line(parity), emit, parity=asdict(parity))
+        if deploy.restart == "always":
+            _tell(entry, reboot.install(name), emit)
         if behind is not None:
             behind.trial(entry)
             return entry.deployment
@@ -158,7 +163,7 @@ def planned(
     """
     attach = artifact.kind == "adapter"
     base = str(artifact.base if attach else artifact.path)
-    adapters, rank = (None, None) if deploy.adapters is None else look_at(deploy.adapters, base)
+    looked = look_at(deploy.adapters or {}, base, artifact.path if attach else None)
     plan, _ = plan_serve(
         deploy,
         name=name,
@@ -167,9 +172,9 @@ def planned(
         adapter="attach" if attach else "none",
         engine=engine,
         trust_remote_code=trust,
-        chat_template=_adapter_template(artifact) if attach else None,
-        adapters=adapters,
-        lora_rank=rank,
+        chat_template=looked.template,
+        adapters=None if deploy.adapters is None else looked.folders,
+        lora_rank=looked.rank,
     )
     return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
 
@@ -184,32 +189,25 @@ def _use(plan: ServePlan) -> dict[str, Any]:
     return {"kind": plan.kind, "query_suffix": plan.query_suffix, **prompts}
 
 
-def _tell_parity(entry: Entry, parity: Parity, emit: Emit) -> None:
-    told = {
-        "name": entry.name,
-        "state": "starting",
-        "detail": store.parity_line(parity),
-        "elapsed": round(store.uptime(entry), 1),
-        "parity": asdict(parity),
-    }
+def _tell(entry: Entry, detail: str, emit: Emit, **more: object) -> None:
+    elapsed = round(store.uptime(entry), 1)
+    told = {"name": entry.name, "state": "starting", "detail": detail, "elapsed": elapsed, **more}
     store.note(entry, told)
     emit("deployment", told)
 
 
-def _overlay(plan: ServePlan, artifact: Artifact) -> dict[str, Path]:
-    """The links by which LMDeploy gets a chat template that is not the model's own."""
-    if plan.engine != "lmdeploy" or plan.chat_template is None:
-        return {}
+def _overlay(
+    plan: ServePlan, artifact: Artifact, files: dict[str, str]
+) -> tuple[dict[str, str], dict[str, Path]]:
+    """The files and links by which LMDeploy gets a chat template that is not the model's own, or that is told
+    something unasked, beside the `files` that there are."""
+    if not serves_overlay(plan):
+        return files, {}
     model = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
     if not model.is_dir():
         raise UsageError(
             f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
             "fetch the model and name its folder, or set deploy.engine: vllm",
         )
-    return overlay_links(model, Path(plan.chat_template), OVERLAY)
-
-
-def _adapter_template(artifact: Artifact) -> str | None:
-    """The chat template that training saved beside the adapter: the base's own may be another."""
-    own = artifact.path / "chat_template.jinja"
-    return str(own) if own.is_file() else None
+    own = saved_template(model) if plan.chat_template is None else Path(plan.chat_template).read_text("utf-8")
+    return files | overlay_template(own, plan.template_kwargs, OVERLAY), overlay_links(model, OVERLAY)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 
+from ftctl.deployments.fronts import behind
 from ftctl.deployments.kept import is_kept, kept_of
+from ftctl.deployments.launch import launch_of, write_launch
 from ftctl.deployments.metrics import count
-from ftctl.deployments.store import Entry, behind, change, find, forget_key, lives
+from ftctl.deployments.store import Entry, change, find, forget_key, lives
+from ftctl.keep import reboot
 from ftctl.process import NOBODY, ProcessId, alive, signal_process, stop_session
 
 GRACE = 10.0  # seconds; vLLM takes 1.5 to 3.3 when idle
@@ -31,17 +35,35 @@ def stop(
     """
     if not now:
         drained(entry, drain)
-    # Recorded first: nobody starts it again, and who waits for it to be ready sees that its end was meant.
-    ended = change(entry, ended=time.time(), why=why, remedy=remedy)
-    stop_session(ended.deployment.process, grace=0.0 if now else grace)
-    if ended.deployment.members:
-        for member in behind(entry.name):
-            if lives(member):
-                stop(member, now=now, grace=grace, drain=0.0)
-    _dismiss(ended)
-    last = find(entry.name) or ended  # the keeper may have started one in between
-    stop_session(last.deployment.process, grace=0.0)
+    try:
+        # Recorded first: nobody starts it again, and who waits for it sees that its end was meant.
+        ended = change(entry, ended=time.time(), why=why, remedy=remedy)
+        reboot.remove(entry.name)
+        stop_session(ended.deployment.process, grace=0.0 if now else grace)
+    finally:  # on a full disk too, nothing of it is left
+        if entry.deployment.members:
+            _stop_behind(entry.name, now=now, grace=grace)
+        _dismiss(entry)
+        last = find(entry.name) or entry  # the keeper may have started one in between
+        stop_session(last.deployment.process, grace=0.0)
     forget_key(ended)
+
+
+def _stop_behind(front: str, *, now: bool, grace: float) -> None:
+    """End the servers behind a proxy that is gone: nothing is in hand there."""
+    for member in behind(front):
+        if lives(member):
+            stop(member, now=now, grace=grace, drain=0.0)
+
+
+def leave_alone(entry: Entry) -> None:
+    """Let it serve on, and start it again no more: neither when it ends nor after a reboot."""
+    launch = launch_of(entry.folder)
+    if launch is not None:
+        write_launch(entry.folder, replace(launch, restart="never"))
+    reboot.remove(entry.name)
+    for member in behind(entry.name):
+        leave_alone(member)
 
 
 def drained(entry: Entry, seconds: float = DRAIN) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,69 +78,25 @@ def change(
 ) -> Entry:
     """The entry with what is not None brought up to date, recorded over what others recorded meanwhile."""
     told = {"ready": ready, "ended": ended, "why": why, "remedy": remedy}
-    return _change(entry, lambda now: replace(now, **{k: v for k, v in told.items() if v is not None}))  # type: ignore[arg-type]
+    return amend(entry, lambda now: replace(now, **{k: v for k, v in told.items() if v is not None}))  # type: ignore[arg-type]
 
 
 def begun_again(entry: Entry) -> Entry:
     """The entry without an end, recorded: it is to be started again as it was."""
-    return _change(entry, lambda now: replace(now, ended=None, why="", remedy=""))
+    return amend(entry, lambda now: replace(now, ended=None, why="", remedy=""))
 
 
 def compared(entry: Entry, parity: Parity) -> Entry:
     """The entry with how close its answers are to the training engine's, recorded."""
-    return _change(entry, lambda now: replace(now, deployment=replace(now.deployment, parity=parity)))
+    return amend(entry, lambda now: replace(now, deployment=replace(now.deployment, parity=parity)))
 
 
-def taken_over(entry: Entry, members: Sequence[str], like: Deployment, retiring: Sequence[str]) -> Entry:
-    """The entry of a proxy with other servers behind it, which are what `like` is, recorded."""
-
-    def how(now: Entry) -> Entry:
-        same = ("name", "url", "process", "created", "folder", "listens", "binds", "behind")
-        kept = {field: getattr(now.deployment, field) for field in same}
-        return replace(
-            now, deployment=replace(like, **kept, members=tuple(members), retiring=tuple(retiring))
-        )
-
-    return _change(entry, how)
+def attached(entry: Entry, adapters: Mapping[str, str]) -> Entry:
+    """The entry with the adapters that its server has now, recorded."""
+    return amend(entry, lambda now: replace(now, deployment=replace(now.deployment, adapters=dict(adapters))))
 
 
-def retired(entry: Entry, member: str) -> Entry:
-    """The entry of a proxy without a server that has left, recorded."""
-    return _change(
-        entry,
-        lambda now: replace(
-            now,
-            deployment=replace(
-                now.deployment, retiring=tuple(name for name in now.deployment.retiring if name != member)
-            ),
-        ),
-    )
-
-
-def front_of(entry: Entry) -> Entry | None:
-    """The proxy that a server stands behind; None where it does not, or its proxy does not know it."""
-    front = None if entry.deployment.behind is None else find(entry.deployment.behind)
-    if front is None or entry.name not in (*front.deployment.members, *front.deployment.retiring):
-        return None
-    return front
-
-
-def behind(front: str) -> tuple[Entry, ...]:
-    """Every server that is recorded as behind the proxy of that name, live or not, in its order."""
-    numbered = re.compile(rf"{re.escape(front)}\.(\d+)")
-    try:
-        found = [
-            (int(match[1]), match[0])
-            for match in map(numbered.fullmatch, os.listdir(deployments_dir()))
-            if match
-        ]
-    except FileNotFoundError:
-        return ()
-    entries = [find(name) for _, name in sorted(found)]
-    return tuple(entry for entry in entries if entry is not None and entry.deployment.behind == front)
-
-
-def _change(entry: Entry, how: Callable[[Entry], Entry]) -> Entry:
+def amend(entry: Entry, how: Callable[[Entry], Entry]) -> Entry:
     """Record a change to what stands there now: its keeper and other commands change it too."""
     with open(entry.folder / ".record.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -12,9 +12,9 @@ from ftctl.artifacts.dummy import DUMMY, check_server, is_dummy
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.verify import verify_adapter, verify_model
 from ftctl.errors import FtctlError, JobError, UsageError
+from ftctl.job.dummy import served_by_dummy
 from ftctl.job.load import load
 from ftctl.job.model import Deploy, Job, Model, Resources
-from ftctl.plan.dummy import served_by_dummy
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import lookup, runs_of

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
-from ftctl.diagnosis.faults import CONSEQUENCES, DISK_FULL, FAULTS
+from ftctl.diagnosis.consequences import CONSEQUENCES
+from ftctl.diagnosis.faults import DISK_FULL, FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure, Fault
 from ftctl.diagnosis.said import Said, spoken

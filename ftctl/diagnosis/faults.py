@@ -161,6 +161,13 @@ FAULTS: tuple[Fault, ...] = (
         "take both from one place, or set train.native.resize_vocab: true",
     ),
     Fault(
+        "positions",
+        r"modeling_\w+\.py\", line \d+, in forward\n(?: .*\n)*RuntimeError: The size of tensor a \((\d+)\) "
+        r"must match the size of tensor b \((\d+)\) at non-singleton dimension 1",
+        "a text of {1} tokens is longer than the {2} positions of the model",
+        "set train.query_max_length and train.passage_max_length to {2} or less",
+    ),
+    Fault(
         "dtype",
         r"^(?:NotImplementedError|RuntimeError): (\"\w+\") not implemented for '(\w+)'",
         "the operation {1} has no version for {2} on this device",
@@ -205,40 +212,6 @@ FAULTS: tuple[Fault, ...] = (
         r"EADDRINUSE|[Aa]ddress already in use",
         "another program has the port by which the run's processes meet",
         "run the job again: a free port is taken; see train.native and MASTER_PORT where you chose it",
-        may_pass=True,
-    ),
-)
-
-# What a lost process brings after it: told only where nothing says how that process was lost.
-CONSEQUENCES: tuple[Fault, ...] = (
-    Fault(
-        "nccl_timeout",
-        r"Watchdog caught collective operation timeout: WorkNCCL\((?:[^)]*OpType=(\w+))?|watchdog got stuck",
-        "the GPUs waited in vain for each other (NCCL time-out)",
-        "it may pass; if it comes back, one process is slower or gone (look for another error above), or "
-        "data and steps differ between processes; NCCL_DEBUG=INFO tells more",
-        may_pass=True,
-    ),
-    Fault(
-        "nccl",
-        r"NCCL error in: [^,\n]*, ([^,\n]*)|^ncclRemoteError|^ncclSystemError|NCCL WARN",
-        "the GPUs could not talk to each other (NCCL): {word}",
-        "it may pass; if it comes back, set NCCL_DEBUG=INFO and see its first warning; inside a container "
-        "/dev/shm may be too small",
-        may_pass=True,
-    ),
-    Fault(
-        "rendezvous",
-        r"^(?:torch\.distributed\.)?Dist(?:Network|Store)Error: (.*)|^(?:\S*\.)?Rendezvous\w*Error\b(.*)",
-        "the run's processes could not meet: {raised}",
-        "see whether each of them was started and whether a firewall stands between them",
-        may_pass=True,
-    ),
-    Fault(
-        "peer_lost",
-        r"Connection (?:closed by peer|reset by peer)|[Gg]loo.*(?:timed out|Timeout|Timed out)",
-        "a process of the run lost another one",
-        "it may pass; if it comes back, look for an error of the other one above",
         may_pass=True,
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ftctl.diagnosis.faults import CONSEQUENCES, FAULTS
+from ftctl.diagnosis.consequences import CONSEQUENCES
+from ftctl.diagnosis.faults import FAULTS
 from ftctl.diagnosis.model import Fault
 
 _HEAD = """\

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import netrc
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from subprocess import TimeoutExpired
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ftctl import process
 from ftctl.engines.trackers import TRACKERS
@@ -17,6 +18,7 @@ from ftctl.facts.model import EngineFacts
 from ftctl.job.model import Job, Train, problem_at
 
 Fault = tuple[str, str, str]  # the job's key, what is wrong, and the way out
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 SCHEMES = ("http", "https", "file", "databricks")
 READERS = {  # which trackers read a key of train.tracking
     "project": frozenset({"mlflow", "wandb", "swanlab", "trackio"}),
@@ -66,13 +68,29 @@ def _place(train: Train, environ: Mapping[str, str], *, anywhere: bool) -> Itera
         remedy = "name a folder or the address of an MLflow server"
         if train.engine_python is None:
             yield key, f"{what}is no place for MLflow's client without a database: {parts.scheme}:", remedy
-    elif parts.scheme in ("http", "https") and not parts.hostname:
-        yield key, f"{what}names no host", "write http://HOST:PORT"
+    elif parts.scheme in ("http", "https"):
+        if not parts.hostname:
+            yield key, f"{what}names no host", "write http://HOST:PORT"
+        elif not anywhere and not _answers(parts, environ):
+            remedy = "start it with `mlflow server`, or name another place"
+            yield key, f"{what}no server of MLflow can be reached at {parts.hostname}", remedy
     elif uri and parts.scheme in ("", "file") and uri != "databricks" and not anywhere:
         folder = Path(parts.path)
         above = next(place for place in (folder, *folder.parents) if place.exists())
         if not (above.is_dir() and os.access(above, os.W_OK)):
             yield key, f"{what}{folder} cannot be written to", "choose another folder"
+
+
+def _answers(parts: SplitResult, environ: Mapping[str, str]) -> bool:
+    """Whether a server takes connections; not asked where they would go through a proxy."""
+    if any(environ.get(name) for name in environ if name.lower() in PROXIES):
+        return True
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname, port), timeout=5).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _accounts(train: Train, environ: Mapping[str, str]) -> Iterator[Fault]:

@@ -28,7 +28,7 @@ REASONS: Mapping[str, str] = {
     "logging_steps": "ftctl reports every step unless train.log_every says otherwise",
     "include_num_input_tokens_seen": "ftctl counts tokens, for its tokens per second",
     "ddp_timeout": "ftctl waits long for a slow rank",
-    "report_to": "ftctl keeps its own record unless train.native.report_to says otherwise",
+    "report_to": "ftctl keeps its own record unless train.report_to says otherwise",
     "per_device_eval_batch_size": "evaluation takes the training's micro batch",
     "eval_strategy": "rows that are held out are evaluated on",
     "eval_steps": "the engine takes logging_steps where it is not set, or has no use for it",

@@ -31,8 +31,8 @@ _ENDS = {
     "show_prompt": "LLaMA-Factory prints the first row by itself",
     "target_path": "a run has a folder of its own, and its result lies there",
     "tp_size": "LLaMA-Factory has no tensor parallel; the GPUs share the batch",
-    "wandb_project": "set WANDB_PROJECT where ftctl runs, and native.report_to: wandb",
-    "wandb_run_name": "the job's name is the run's",
+    "wandb_project": "set train.report_to: wandb, and train.tracking.project",
+    "wandb_run_name": "a run is named after its id",
     "wandb_watch": "set WANDB_WATCH where ftctl runs",
     "wandb_log_model": "set WANDB_LOG_MODEL where ftctl runs",
 }

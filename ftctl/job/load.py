@@ -18,6 +18,7 @@ from ftctl.errors import JobError, UsageError, of_kind, shown_text
 from ftctl.job import environment, normalise, override
 from ftctl.job.check import look
 from ftctl.job.doubt import Draft, doubted, silenced, without
+from ftctl.job.dummy import for_dummies
 from ftctl.job.files import is_dir, missing
 from ftctl.job.model import Job
 from ftctl.job.node import Node, Place, dotted, lookup, problem, value_place, values, walk
@@ -141,11 +142,12 @@ def job_of(
     *,
     document: dict[str, Any] | None = None,
 ) -> Job:
-    """The job of a checked document that stands in `path`; `document` is what is right of another."""
+    """The job of a checked document that stands in `path`, with what its dummies make of it; `document` is
+    what is right of another."""
     document = _whole(values(root) if document is None else document)
     shown = shown_text(str(path))
     places = dict(_places(root, shown))
-    return Job(
+    job = Job(
         name=document["name"],
         model=normalise.model_of(document["model"], folder),
         data=normalise.data_of(document["data"], folder) if "data" in document else None,
@@ -160,6 +162,7 @@ def job_of(
         written=frozenset(key for key, _ in _written(root)),
         shown=shown,
     )
+    return for_dummies(job)
 
 
 def _whole(document: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import time
 
-from ftctl.deployments import proxy, store
+from ftctl.deployments import fronts, proxy, store
 from ftctl.deployments.kept import kept_of
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
@@ -53,7 +53,7 @@ class Front:
         """End a server that has nothing in hand any more, or has had long enough."""
         member = store.find(name)
         if member is None or _over(name):
-            store.retired(entry, name)
+            fronts.retired(entry, name)
             return
         port = proxy.port_of(member.deployment)
         if port not in in_hand:  # none of those that took over is up yet
@@ -62,14 +62,14 @@ class Front:
         if in_hand[port] and waited < LONGEST:
             return
         stop(member)
-        store.retired(entry, name)
+        fronts.retired(entry, name)
         store.note(entry, {"state": "running", "detail": f"{name} has left after {waited:.1f} s"})
 
     def _end_strays(self, entry: Entry) -> None:
         """End servers that were ready to take over when who started them was killed."""
         self.strays = time.monotonic() + SELDOM
         known = {*entry.deployment.members, *entry.deployment.retiring}
-        for member in store.behind(entry.name):
+        for member in fronts.behind(entry.name):
             lost = member.ready is not None and not alive(member.creator)
             if member.name not in known and lost and store.lives(member):
                 now = store.find(entry.name)
@@ -80,7 +80,7 @@ class Front:
 def end_all(entry: Entry) -> None:
     """End the servers behind a proxy that has ended: for good where it was stopped or given up, else as it
     was, so that they come back with it."""
-    for member in store.behind(entry.name):
+    for member in fronts.behind(entry.name):
         if entry.ended is not None:
             if store.lives(member):
                 stop(member, now=True)
@@ -94,7 +94,7 @@ def _take_back(entry: Entry) -> None:
     old = store.find(deployment.retiring[0])
     back = [name for name in deployment.retiring if not _over(name)]
     if old is not None and back:
-        store.taken_over(entry, back, old.deployment, ())
+        fronts.taken_over(entry, back, old.deployment, ())
         told = f"{', '.join(back)} again: {', '.join(deployment.members)} failed"
         store.note(entry, {"state": "running", "detail": told})
 

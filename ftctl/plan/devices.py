@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ftctl.errors import Missing, UsageError
-from ftctl.facts.model import MachineFacts
+from ftctl.facts.model import Gpu, MachineFacts
+from ftctl.job.model import Job
 
 Asked = int | str | tuple[int, ...] | None
 
@@ -47,6 +49,22 @@ def _free_first(count: int, usable: tuple[int, ...], machine: MachineFacts) -> t
     chosen = sorted([*free, *(index for index in usable if index in occupied)][:count], key=usable.index)
     told = why_not({index: occupied[index] for index in usable if index in occupied})
     return tuple(chosen), f"the first {count} of {len(usable)} visible that are free; {told}"
+
+
+def with_gpus(machine: MachineFacts, job: Job) -> MachineFacts:
+    """The machine with every GPU that the job names or shares its model over, of no particular kind."""
+    wanted = 0
+    if job.deploy is not None and job.deploy.gpus is None:
+        wanted = job.deploy.ranks if job.deploy.ranks > 1 or job.deploy.engine == "lmdeploy" else 0
+    for asked in (job.resources.gpus, job.deploy.gpus if job.deploy else None):
+        if isinstance(asked, int):
+            wanted = max(wanted, asked)
+        elif isinstance(asked, tuple):
+            wanted = max(wanted, *(index + 1 for index in asked), 0)
+        elif asked == "all":
+            wanted = max(wanted, 1)
+    gpus = tuple(Gpu(index, "any", 0) for index in range(max(wanted, len(machine.gpus))))
+    return replace(machine, gpus=gpus, cuda_visible_devices=None)
 
 
 def why_not(occupied: Mapping[int, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftctl.plan.dummy import NAME as DUMMY
+from ftctl.job.dummy import NAME as DUMMY
 from ftctl.plan.model import Plan
 
 

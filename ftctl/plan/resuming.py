@@ -34,6 +34,8 @@ REASONS = (
     ("train.scheduler", SCHEDULE),
     ("train.warmup", SCHEDULE),
     ("train.weight_decay", SCHEDULE),
+    ("train.report_to", "its trackers began with it"),
+    ("train.tracking", "its trackers began with it"),
     ("train.native", "an engine's argument may change anything that the checkpoint rests on"),
     ("train", WEIGHTS),
 )

@@ -53,11 +53,17 @@ def render(
         "ssl": True if deploy.tls else None,
     }
     named = {key.replace("_", "-"): value for key, value in flags.items()}
-    served = weights if plan.chat_template is None else OVERLAY
+    served = OVERLAY if serves_overlay(plan) else weights
     told = (word for part in (named, fixed) for key, value in part.items() for word in words(key, value))
     # The model stands first: an argument that takes several words would swallow it.
     argv = (str(python), str(RUNNER), "serve", "api_server", served, *told)
     return Rendered(argv, _environment(plan, deploy, local=Path(weights).is_absolute()))
+
+
+def serves_overlay(plan: ServePlan) -> bool:
+    """Whether the model is served from a folder in which its chat template is another: LMDeploy takes the
+    template from there alone, and has no argument for what a template is told unasked."""
+    return plan.chat_template is not None or bool(plan.template_kwargs)
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Flags:

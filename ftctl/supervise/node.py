@@ -16,6 +16,7 @@ from types import FrameType
 
 from ftctl.diagnosis.faults import DISK_FULL
 from ftctl.errors import BUG, FtctlError, Interrupted, UsageError
+from ftctl.paths import state_dir
 from ftctl.process import ProcessId, boot_id, identify
 from ftctl.run.attempts import phases_of
 from ftctl.run.curve import first_open
@@ -98,10 +99,13 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _disk(run: RunDir, error: OSError) -> tuple[str, str, Mapping[str, object]]:
-    """Why the run directory could not be written; the reserve makes room to record it."""
+    """What could not be written; the reserve of the run's directory makes room to record it."""
+    from ftctl.facts.machine import disk_free
+
+    full = min((run.path, state_dir()), key=disk_free)  # looked at before there is room again
     run.release()
     again = f"`ftctl resume {run.path.name}`"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         why = {"diagnosis": DISK_FULL.name, "may_pass": False}
-        return f"no space left on the disk of {run.path}", f"free some, then {again}", why
+        return f"no space left on the disk of {full}", f"free some, then {again}", why
     return f"cannot write {error.filename or run.path}: {error.strerror}", f"see to it, then {again}", {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ftctl.plan.dummy import NAME as DUMMY
+from ftctl.job.dummy import NAME as DUMMY
 from ftctl.plan.model import Plan, RetrievalPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.start import INSIDE, interpreter

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import sys
 import time
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from ftctl.errors import BUG, FtctlError, JobError
 from ftctl.view.output import envelope, say
@@ -35,6 +37,17 @@ def show_error(error: FtctlError, argv: Sequence[str]) -> None:
         say(f"ftctl: {error.message}")
         if error.remedy:
             say(f"  → {error.remedy}")
+
+
+def disk_full(error: Exception) -> FtctlError | None:
+    """The failure that a full disk is to a user; None where the error is another."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    from ftctl.facts.machine import disk_free
+    from ftctl.paths import state_dir
+
+    full = min((Path.cwd(), state_dir()), key=disk_free)
+    return FtctlError(f"no space left on the disk of {error.filename or full}", "free some and try again")
 
 
 def show_bug(bug: Exception, argv: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ftctl.engines.uv import uv_bin
-from tests.conftest import Cli
+from tests.conftest import Cli, cli_in
 from tests.shared import made_once
 
 START_TIMEOUT = 240.0  # seconds; about 20 where nothing else runs
@@ -38,13 +39,18 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(session_ftctl: Cli, tiny_model: Path, vllm_python: Path) -> Served:
-    """The tiny model served under the name `tiny`, its API pages on so that every route can be listed."""
-    answer = session_ftctl(
+def served(tiny_model: Path, vllm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The tiny model served under the name `tiny`, its API pages on so that every route can be listed.
+
+    In a home of its own: what others see or stop in the session's is not this.
+    """
+    cli = cli_in(tmp_path_factory.mktemp("served"))
+    answer = cli(
         "deploy", tiny_model, "--name", "tiny", "--engine-python", vllm_python,
         "--set", "native.disable_fastapi_docs=false", "--json", timeout=START_TIMEOUT, code=0,
     )  # fmt: skip
-    return Served(session_ftctl, answer.data)
+    yield Served(cli, answer.data)
+    cli("stop", "tiny", timeout=120)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Run by LMDeploy's interpreter: its API server with all its routes, by ftctl's runner, and no engine.
 
 Where the engine would be loaded, which needs a GPU, stands an object that computes nothing. Everything else
-is LMDeploy's own: its command line, application, middlewares and routes. `words FILE` prints how its parser
-reads each of the command lines in a JSON file instead.
+is LMDeploy's own: its command line, application, middlewares and routes. First it writes how its parser
+reads each of the command lines in a JSON file, for one import of the engine takes long. Arguments: the folder
+of the runner, that file, the words of the command.
 """
 
 from __future__ import annotations
@@ -40,16 +41,20 @@ def words(file: Path) -> None:
     from lmdeploy.cli.serve import SubCliServe
     from lmdeploy.cli.utils import get_lora_adapters
 
-    SubCliServe.add_parsers()
+    read = []
     for line in json.loads(file.read_text()):
         args = vars(SubCliServe.subparsers.choices["api_server"].parse_args(line))
         args["adapters"] = get_lora_adapters(args["adapters"])
-        print(json.dumps(args, default=str), flush=True)
+        read.append(args)
+    file.with_suffix(".read").write_text(json.dumps(read, default=str))
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "words":
-        words(Path(sys.argv[2]))
-    else:
-        api_server.get_task = lambda *_, **__: (None, NoEngine)
-        lmdeploy_server.main()
+    lines = Path(sys.argv.pop(1))
+
+    def no_task(*_: Any, **__: Any) -> tuple[None, type[NoEngine]]:
+        words(lines)
+        return None, NoEngine
+
+    api_server.get_task = no_task
+    lmdeploy_server.main()

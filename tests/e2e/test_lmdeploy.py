@@ -5,6 +5,7 @@ The proxy runs whole. The API server runs with all its routes and no engine (lmd
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +65,8 @@ def running(folder: Path, *argv: str | Path) -> Iterator[tuple[str, subprocess.P
         assert server.poll() is None, (folder / "log").read_text()[-4000:]
         yield url, server
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 
@@ -123,12 +126,41 @@ def test_no_route_of_the_proxy_is_open(python: Path, tmp_path: Path) -> None:
         seen(server, tmp_path / "log")
 
 
-def test_no_route_of_the_server_is_open_but_health(python: Path, tmp_path: Path) -> None:
+WHOLE = render(
+    ServePlan("lmdeploy", "ft", "none", (0, 1), 2, "bfloat16", 4096, 1, 2, trust_remote_code=True),
+    dtype="bfloat16",
+    gpu_memory_share=0.5,
+    max_concurrency=8,
+    prefix_caching=False,
+    kv_cache_dtype="int4",
+    quantization="awq",
+    tool_parser="qwen",
+    reasoning_parser="qwen-qwq",
+    log_requests=True,
+    tls={"certificate": Path("/c.pem"), "key": Path("/k.pem")},
+    native={"max_prefill_token_num": 4096, "hf_overrides": {"rope_scaling": {"type": "yarn"}}},
+)
+ATTACHED = render(
+    ServePlan("lmdeploy", "ft", "attach", (0,), 1, "auto", None, adapters={"b": "/b"}),
+    Artifact("adapter", Path("/a"), base="/base", lora_rank=8),
+    adapters={"b": "/b"},
+    speculative={"method": "eagle3", "model": "/draft", "tokens": 3},
+    kv_cache_dtype="fp8",
+)
+
+
+def test_its_parser_reads_what_is_rendered_and_its_server_is_closed(python: Path, tmp_path: Path) -> None:
+    """Both in one process: to import LMDeploy takes longer than all the rest."""
     model = tmp_path / "m"
     model.mkdir()
     (model / "config.json").write_text('{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}')
-    argv = (python, WITHOUT_ENGINE, INSIDE, "serve", "api_server", model, "--backend", "pytorch",
-            "--model-name", "ft", "--adapters", "a=x", "b=y", "--disable-metrics")  # fmt: skip
+    lines = [rendered.argv[4:] for rendered in (WHOLE, ATTACHED, render())]
+    (tmp_path / "lines.json").write_text(json.dumps(lines))
+    argv = (
+        python, WITHOUT_ENGINE, INSIDE, tmp_path / "lines.json", "serve", "api_server", model,
+        "--backend", "pytorch", "--max-batch-size", "8", "--model-name", "ft",
+        "--adapters", "a=x", "b=y", "--disable-metrics",
+    )  # fmt: skip
     with running(tmp_path, *argv) as (url, server):
         for key in (None, "wrong"):
             open_, listed = opened(url, key)
@@ -136,33 +168,11 @@ def test_no_route_of_the_server_is_open_but_health(python: Path, tmp_path: Path)
         assert {"/v1/chat/completions", "/generate", "/health", "/terminate", "/sleep"} <= listed
         assert client.models(url, KEY) == ("ft", "a", "b")
         seen(server, tmp_path / "log")
+    _as_asked(*json.loads((tmp_path / "lines.read").read_text()))
 
 
-def test_its_parser_reads_what_ftctl_renders(python: Path, tmp_path: Path) -> None:
-    tls = {"certificate": Path("/c.pem"), "key": Path("/k.pem")}
-    two = ServePlan("lmdeploy", "ft", "none", (0, 1), 2, "bfloat16", 4096, 1, 2, trust_remote_code=True)
-    whole = render(
-        two, dtype="bfloat16", gpu_memory_share=0.5, max_concurrency=8, prefix_caching=False,
-        kv_cache_dtype="int4",
-        quantization="awq", tool_parser="qwen", reasoning_parser="qwen-qwq", log_requests=True, tls=tls,
-        native={"max_prefill_token_num": 4096, "hf_overrides": {"rope_scaling": {"type": "yarn"}}},
-    )  # fmt: skip
-    attached = render(
-        ServePlan("lmdeploy", "ft", "attach", (0,), 1, "auto", None, adapters={"b": "/b"}),
-        Artifact("adapter", Path("/a"), base="/base", lora_rank=8),
-        adapters={"b": "/b"},
-        speculative={"method": "eagle3", "model": "/draft", "tokens": 3},
-        kv_cache_dtype="fp8",
-    )
-    lines = [[*rendered.argv[4:]] for rendered in (whole, attached, render())]
-    (tmp_path / "words.json").write_text(json.dumps(lines))
-    done = subprocess.run(
-        [python, WITHOUT_ENGINE, INSIDE, "words", "words.json"],
-        cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    first, second, third = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+def _as_asked(whole: dict[str, Any], attached: dict[str, Any], usual: dict[str, Any]) -> None:
+    """What the parser read is what the deploy blocks say."""
     wanted = {
         "model_path": str(MODEL.path), "model_name": "ft", "server_name": "127.0.0.1", "server_port": 8123,
         "dtype": "bfloat16", "session_len": 4096, "tp": 2, "dp": 2, "cache_max_entry_count": 0.5,
@@ -171,11 +181,11 @@ def test_its_parser_reads_what_ftctl_renders(python: Path, tmp_path: Path) -> No
         "trust_remote_code": True, "chat_template": "hf", "disable_fastapi_docs": True, "api_keys": None,
         "max_prefill_token_num": 4096, "hf_overrides": {"rope_scaling": {"type": "yarn"}},
     }  # fmt: skip
-    assert {key: first[key] for key in wanted} == wanted
+    assert {key: whole[key] for key in wanted} == wanted
     wanted = {
         "backend": "pytorch", "adapters": {"ft": "/a", "b": "/b"}, "model_name": "ft-base",
         "speculative_algorithm": "eagle3", "speculative_draft_model": "/draft",
         "speculative_num_draft_tokens": 3, "quant_policy": 16, "enable_prefix_caching": True,
     }  # fmt: skip
-    assert {key: second[key] for key in wanted} == wanted
-    assert (third["backend"], third["adapters"], third["ssl"]) == ("turbomind", None, False)
+    assert {key: attached[key] for key in wanted} == wanted
+    assert (usual["backend"], usual["adapters"], usual["ssl"]) == ("turbomind", None, False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from ftctl.deployments import client, proxy, store
+from ftctl.deployments.kept import kept_of
 from ftctl.deployments.stop import stop
 from ftctl.errors import FtctlError
-from ftctl.process import own_session, session_members
+from ftctl.process import alive, own_session, session_members
 from tests.conftest import Cli
 from tests.e2e.conftest import START_TIMEOUT
 from tests.load import asked_all_the_while
@@ -35,6 +38,20 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     for entry in store.entries():
         stop(entry, now=True)
+
+
+def members() -> tuple[str, ...]:
+    return store.get("ft").deployment.members
+
+
+def answers() -> bool:
+    front = store.get("ft")
+    return client.models(front.deployment.url, store.key_of(front)) == ("ft",)
+
+
+def gone(name: str) -> bool:
+    entry = store.find(name)
+    return entry is None or not (store.lives(entry) or own_session(entry.deployment.process))
 
 
 def test_a_real_server_takes_over_from_another(ftctl: Cli, tiny_model: Path, vllm_python: Path) -> None:
@@ -66,10 +83,9 @@ def test_ten_replacements_under_load_lose_no_request(model: Path) -> None:
 def test_a_server_that_nobody_takes_over_is_ended(model: Path) -> None:
     served(model)
     assert elsewhere("abandon", model).wait() == 0
-    until(lambda: store.get("ft.2").ended is not None and not store.lives(store.get("ft.2")))
+    until(lambda: store.get("ft.2").ended is not None and gone("ft.2"))
     assert "was killed" in store.get("ft.2").why
-    assert own_session(store.get("ft.2").deployment.process) == ()
-    assert store.get("ft").deployment.members == ("ft.1",)
+    assert (members(), answers()) == (("ft.1",), True)
 
 
 def test_a_replacement_that_was_begun_is_ended_by_the_keeper(model: Path) -> None:
@@ -80,11 +96,33 @@ def test_a_replacement_that_was_begun_is_ended_by_the_keeper(model: Path) -> Non
     asking.start()
     until(lambda: any(slot.in_hand for slot in proxy.slots(Path(front.folder))))
     command = elsewhere("replace", model)
-    until(lambda: store.get("ft").deployment.members == ("ft.2",))
+    until(lambda: members() == ("ft.2",))
     command.kill()
     command.wait()
     until(lambda: not store.get("ft").deployment.retiring)
     asking.join()
     assert said == ["heard: ", "slow"]
-    assert own_session(store.get("ft.1").deployment.process) == ()
-    assert store.state(store.get("ft")) == "running"
+    assert gone("ft.1")
+    assert answers()
+
+
+def test_a_command_killed_while_the_new_server_starts_leaves_the_old_one(model: Path) -> None:
+    served(model)
+    command = elsewhere("replace", model, "deaf")
+    until(lambda: (found := store.find("ft.2")) is not None and alive(found.deployment.process))
+    command.kill()
+    command.wait()
+    until(lambda: gone("ft.2"))
+    assert (members(), answers()) == (("ft.1",), True)
+
+
+def test_a_killed_proxy_is_back_and_asks_the_same_servers(model: Path) -> None:
+    front = served(model)
+    before = store.get("ft").deployment.process
+    os.kill(before.pid, signal.SIGKILL)
+    until(lambda: store.get("ft").deployment.process != before and store.state(store.get("ft")) == "running")
+    assert (members(), answers()) == (("ft.1",), True)
+    kept = kept_of(Path(front.folder))
+    assert kept is not None
+    assert kept.restarts == 1
+    assert replaced(model).members == ("ft.2",)

@@ -107,7 +107,7 @@ def test_a_cross_encoder_learns_which_passage_answers(bench: Bench) -> None:
         "checkpoints": {"every": "never"},
     }
     ran = bench.train("cross", "cross-encoder", train=train, deploy=SERVER)
-    assert ran.losses[-1] < 0.2 * ran.losses[0]
+    assert ran.losses[-1] < 0.5 * ran.losses[0]
     found = served(bench.cli, "cross")
     assert_scores_as_trained(found)
     assert found.ranked_first(ROWS) > 0.9  # of six passages each

@@ -6,7 +6,10 @@ Prints a record for each as a line of JSON. With `--own` it has mounts of its ow
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import signal
 import sys
 import time
 import traceback
@@ -18,6 +21,7 @@ from tests.faults.aim import Moment
 from tests.faults.clock import step
 from tests.faults.disk import fill
 from tests.faults.kills import kill, reboot
+from tests.faults.looks import processes_of
 from tests.faults.place import Place, make_place
 from tests.faults.races import race
 from tests.faults.tally import Fault
@@ -42,6 +46,16 @@ def main() -> int:
     parser.add_argument("--own", action="store_true")
     options = parser.parse_args()
     place = make_place(options.folder, own=options.own)
+    try:
+        _work(place)
+    finally:
+        for pid in processes_of(place):  # of a fault that went wrong, or of a pass that was broken off
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    return 0
+
+
+def _work(place: Place) -> None:
     works: list[dict[str, Any]] = json.load(sys.stdin)
     for work in works:
         began, moment = time.monotonic(), Moment(**work["moment"])
@@ -52,7 +66,6 @@ def main() -> int:
             fault.lost.append(traceback.format_exc())
         fault.seconds = round(time.monotonic() - began, 2)
         print(json.dumps(fault.record()), flush=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -74,15 +74,20 @@ def run_lanes(folder: Path, todo: list[Work], count: int) -> list[Fault]:
     if words is None:
         print("no mounts of its own: neither GPUs nor their leases, nor a new boot, nor a full disk")
     lanes = [
-        threading.Thread(target=in_lane, args=(folder / f"lane-{number}", todo[number::count], words, found))
+        threading.Thread(
+            target=in_lane, args=(folder / f"lane-{number}", todo[number::count], words, found), daemon=True
+        )
         for number in range(count)
     ]
     for lane in lanes:
         lane.start()
-    while any(lane.is_alive() for lane in lanes):
-        time.sleep(0.5)
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{len(found)} of {len(todo)} ")
+    try:
+        while any(lane.is_alive() for lane in lanes):
+            time.sleep(0.5)
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{len(found)} of {len(todo)} ")
+    except KeyboardInterrupt:  # the lanes see it too, and put away what they started
+        print("broken off")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ftctl.deployments.adapters import check_adapter, look_at
+from ftctl.deployments.adapters import check_adapter, check_template, look_at
 from ftctl.errors import FtctlError, UsageError
 from ftctl.servers.vllm_lora import highest_rank, refusals
 from tests.conftest import Cli
@@ -43,8 +43,8 @@ def refused(folder: Path, base: Path | str) -> str:
 def test_the_largest_rank_counts(base: Path, tmp_path: Path) -> None:
     one, two = write_lora(tmp_path / "one", base, rank=2), write_lora(tmp_path / "two", base, rank=9)
     named = {"one": str(one), "two": str(two)}
-    assert look_at(named, str(base)) == (named, 9)
-    assert look_at({}, str(base)) == ({}, None)
+    assert look_at(named, str(base)) == (named, 9, None)
+    assert look_at({}, str(base)) == ({}, None, None)
 
 
 def test_an_adapter_may_name_its_ranks_by_pattern(base: Path, tmp_path: Path) -> None:
@@ -180,6 +180,28 @@ def test_a_base_in_the_hubs_cache_is_known_by_its_id(base: Path, tmp_path: Path)
     assert (
         check_adapter(write_lora(tmp_path / "a", base, base_model_name_or_path="acme/chat"), str(cached)) == 8
     )
+
+
+def test_adapters_share_the_template_that_they_were_trained_with(base: Path, tmp_path: Path) -> None:
+    """The base's own is `{{ messages }}`, in its tokenizer's configuration."""
+    one, two, other = (write_lora(tmp_path / name, base) for name in ("one", "two", "other"))
+    for folder in (one, two):
+        (folder / "chat_template.jinja").write_text("{{ trained }}")
+    (other / "chat_template.jinja").write_text("{{ messages }}")
+    named = {"one": str(one), "two": str(two)}
+    assert look_at(named, str(base)).template == str(one / "chat_template.jinja")
+    assert look_at({"other": str(other)}, str(base)).template is None, "the base's own"
+    assert look_at({}, str(base), own=two).template == str(two / "chat_template.jinja")
+    with pytest.raises(UsageError, match="were trained with different chat templates"):
+        look_at({**named, "other": str(other)}, str(base))
+    with pytest.raises(UsageError, match="were trained with different chat templates"):
+        look_at(named, str(base), own=other)
+    check_template(one, str(base), str(two / "chat_template.jinja"))
+    check_template(other, str(base), None)
+    check_template(one, "acme/chat", None)  # of a model on a Hub nothing is known
+    for folder, served in ((one, None), (other, str(one / "chat_template.jinja"))):
+        with pytest.raises(UsageError, match="another chat template than the server has"):
+            check_template(folder, str(base), served)
 
 
 def test_what_is_no_adapter_is_told_by_name(base: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 
 import pytest
 
+from ftctl.view.failure import disk_full
 from tests.conftest import Cli
 
 
@@ -78,3 +80,13 @@ def test_runs_are_found_in_the_working_directory(ftctl: Cli) -> None:
     assert "3/9" in shown
     assert "1.2500" in shown
     assert "other" not in shown
+
+
+def test_a_full_disk_is_told_by_its_name_and_is_no_bug() -> None:
+    full = disk_full(OSError(errno.ENOSPC, "No space left on device", "somewhere/file"))
+    assert full is not None and full.exit_code == 1
+    assert full.message == "no space left on the disk of somewhere/file"
+    unnamed = disk_full(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    assert unnamed is not None and unnamed.message.startswith("no space left on the disk of /")
+    assert disk_full(OSError(errno.EACCES, "Permission denied")) is None
+    assert disk_full(ValueError("no")) is None

@@ -168,16 +168,22 @@ def test_a_server_that_never_answers_is_ended(serve: Starter) -> None:
 
 
 def test_a_server_of_another_model_is_not_ready(serve: Starter) -> None:
-    with pytest.raises(FtctlError, match=r"not ready within 3 s") as caught:
-        serve("other-name", ready_timeout=3.0)
-    assert "it offers another and not ft" in caught.value.remedy
+    assert "it offers another and not ft" in way_out(serve, "other-name", "offers")
 
 
 def test_a_server_that_cannot_compute_is_not_ready(serve: Starter) -> None:
-    with pytest.raises(FtctlError, match=r"not ready within 3 s") as caught:
-        serve("broken", ready_timeout=3.0)
-    assert "500" in caught.value.remedy
+    assert "500" in way_out(serve, "broken", "500")
     assert members() == ()
+
+
+def way_out(serve: Starter, how: str, says: str) -> str:
+    """The remedy for a server that does not get ready; where it was not even up in time, it gets longer."""
+    for seconds in (3.0, 30.0):
+        with pytest.raises(FtctlError, match=f"not ready within {seconds:g} s") as caught:
+            serve(how, ready_timeout=seconds)
+        if says in caught.value.remedy:
+            break
+    return caught.value.remedy
 
 
 def test_an_interpreter_that_cannot_start_is_missing(serve: Starter, model: Path) -> None:
@@ -199,7 +205,7 @@ def test_stop_from_elsewhere_ends_a_start(serve: Starter) -> None:
     other = threading.Thread(target=stop_it)
     other.start()
     with pytest.raises(Interrupted, match="was stopped while it was starting"):
-        serve("deaf", ready_timeout=20.0)
+        serve("deaf", ready_timeout=120.0)
     other.join()
 
 
@@ -214,6 +220,20 @@ def test_stop_leaves_no_child(serve: Starter, how: str) -> None:
     assert store.state(store.get("ft")) == "stopped"
     assert (Path(deployment.folder) / store.LOG).exists()
     assert not (Path(deployment.folder) / store.KEY).exists()
+
+
+def test_a_stop_that_cannot_be_recorded_ends_it_all_the_same(serve: Starter) -> None:
+    folder = Path(serve().folder)
+    child = int((folder / "child.pid").read_text())
+    in_the_way = folder / f".{store.RECORD}.{os.getpid()}"
+    in_the_way.mkdir()  # as on a full disk, the record cannot be written
+    try:
+        with pytest.raises(OSError, match="Is a directory"):
+            stop(store.get("ft"), now=True)
+    finally:
+        in_the_way.rmdir()
+    assert members() == () and gone(child)
+    assert store.state(store.get("ft")) in ("stopped", "dead"), "its keeper may have recorded it"
 
 
 def test_what_a_killed_leader_left_is_ended(serve: Starter) -> None:

@@ -1,7 +1,8 @@
 """Why a training failed, told from real logs.
 
 The files in failures/ are the ends of logs of LLaMA-Factory 0.9.5 and FlagEmbedding 1.4.2 on the CPU, each
-made by causing that failure. Paths are shortened, and the source lines of frames are left out.
+made by causing that failure. Paths are shortened, and the source lines of frames are left out. The memory
+killer and a full disk are caused for real in test_memory_killer.py and in tests/e2e.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from string import Formatter
 
 import pytest
 
+from ftctl.diagnosis.consequences import CONSEQUENCES
 from ftctl.diagnosis.diagnose import _told, diagnose
-from ftctl.diagnosis.faults import CONSEQUENCES, FAULTS
+from ftctl.diagnosis.faults import FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure
 from ftctl.diagnosis.reference import reference
@@ -60,11 +62,20 @@ CAUSED = (
     ("flagembedding_data_empty", "data", "Cannot choose from an empty sequence", "ftctl data check"),
     ("flagembedding_nan", "nan", "the loss is nan at step 1", "train.learning_rate"),
     ("flagembedding_package", "package", "lacks the module peft", "ftctl engines install"),
+    (
+        "flagembedding_checkpoint_optimizer",
+        "checkpoint",
+        "failed finding central directory",
+        "the one before",
+    ),
+    ("flagembedding_too_long", "positions", "4000 tokens is longer than the 512 positions", "to 512 or less"),
+    ("flagembedding_dtype_bf16", "dtype", "doesn't support bf16/gpu", "train.precision: auto"),
     ("flagembedding_deepspeed", "package", "lacks the module deepspeed", "train.engine_python"),
 )
 
 MAY_PASS = (
     ("port", "port", "another program has the port", "run the job again"),
+    ("flagembedding_port", "port", "another program has the port", "run the job again"),
     ("killed_process", "killed", "killed from outside (signal 9)", "where memory ran out"),
     ("killed_worker", "killed", "killed from outside (signal 9)", "where memory ran out"),
     ("rendezvous", "rendezvous", "timed out after 5000ms while trying to connect", "firewall"),

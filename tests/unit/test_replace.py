@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +10,15 @@ import pytest
 from ftctl.deployments import client, proxy, store
 from ftctl.deployments.canary import prompts_of
 from ftctl.deployments.checks import check_deploy
-from ftctl.deployments.kept import kept_of
 from ftctl.deployments.replace import check_replaceable
 from ftctl.deployments.stop import stop
 from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.job.model import Deploy
-from ftctl.process import alive, own_session
+from ftctl.process import own_session
 from tests.certificates import certificate
 from tests.load import asked_all_the_while
-from tests.standin.behind import elsewhere, replaced, served
+from tests.standin.behind import replaced, served
 from tests.unit.conftest import Starter
-from tests.waiting import until
 
 try:
     proxy.program()
@@ -81,30 +77,6 @@ def test_other_servers_take_over_under_load_and_those_that_fail_do_not(model: Pa
         assert replaced(model, replicas=2).members == ("ft.2", "ft.3")
         assert gone("ft.1")
     assert (load.failures, load.done > 20) == ([], True)
-
-
-@pytest.mark.usefixtures("home")
-def test_a_command_killed_while_the_new_server_starts_leaves_the_old_one(model: Path) -> None:
-    served(model)
-    command = elsewhere("replace", model, "deaf")
-    until(lambda: (found := store.find("ft.2")) is not None and alive(found.deployment.process))
-    command.kill()
-    command.wait()
-    until(lambda: gone("ft.2"))
-    assert (members(), answers()) == (("ft.1",), True)
-
-
-@pytest.mark.usefixtures("home")
-def test_a_killed_proxy_is_back_and_asks_the_same_servers(model: Path) -> None:
-    front = served(model)
-    before = store.get("ft").deployment.process
-    os.kill(before.pid, signal.SIGKILL)
-    until(lambda: store.get("ft").deployment.process != before and store.state(store.get("ft")) == "running")
-    assert (members(), answers()) == (("ft.1",), True)
-    kept = kept_of(Path(front.folder))
-    assert kept is not None
-    assert kept.restarts == 1
-    assert replaced(model).members == ("ft.2",)
 
 
 def test_what_has_its_address_itself_is_not_replaced(serve: Starter) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments.overlay import overlay_links
+from ftctl.deployments.overlay import overlay_links, overlay_template
+from ftctl.errors import UsageError
 from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
@@ -92,7 +95,10 @@ def test_the_overlay_is_the_model_with_one_file_changed(tmp_path: Path) -> None:
     template = tmp_path / "trained.jinja"
     template.write_text("{{ trained }}")
     folder = tmp_path / "deployment"
-    for path, goal in overlay_links(model, template, OVERLAY).items():
+    for path, text in overlay_template(template.read_text(), {}, OVERLAY).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    for path, goal in overlay_links(model, OVERLAY).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).symlink_to(goal)
     laid = folder / OVERLAY
@@ -101,6 +107,17 @@ def test_the_overlay_is_the_model_with_one_file_changed(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (laid / "chat_template.jinja").read_text() == "{{ trained }}"
     assert json.loads((laid / "config.json").read_text())["model_type"] == "qwen3"
+
+
+def test_what_a_template_is_told_unasked_stands_in_it() -> None:
+    unasked = {"enable_thinking": False}
+    plan = ServePlan("lmdeploy", "ft", "none", (0,), 1, "auto", 512, template_kwargs=unasked)
+    assert render(plan).argv[4] == OVERLAY
+    told = overlay_template("{{ said }}", unasked, "m")["m/chat_template.jinja"]
+    put = "{%- set enable_thinking = false %}"
+    assert told == "{%- if enable_thinking is not defined %}" + put + "{%- endif %}{{ said }}"
+    with pytest.raises(UsageError, match="no chat template"):
+        overlay_template(None, {}, "m")
 
 
 def test_what_its_log_says_is_understood() -> None:

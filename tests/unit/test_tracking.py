@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -102,7 +103,7 @@ def test_a_login_counts_as_a_key(tmp_path: Path) -> None:
         ("https://me:secret@host/x", "holds a user or a password"),
         ("sqlite:///x.db", "is no place for MLflow's client without a database: sqlite:"),
         ("http://", "names no host"),
-        ("http://127.0.0.1:5000", None),
+        ("http://127.0.0.1:99999", "no server of MLflow can be reached at 127.0.0.1"),
         ("file:///{}/store", None),
         ("{}/store", None),
         ("{}/file/store", "cannot be written to"),
@@ -114,6 +115,17 @@ def test_a_place_of_mlflow_is_checked(tmp_path: Path, uri: str, message: str | N
     assert len(found) == (message is not None)
     assert message is None or message in found[0]
     assert "secret" not in str(found)
+
+
+def test_a_server_of_mlflow_must_answer(tmp_path: Path) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        (message,) = said(tmp_path, ("mlflow",), uri=uri)
+        assert message == "no server of MLflow can be reached at 127.0.0.1"
+        assert not said(tmp_path, ("mlflow",), {"HTTP_PROXY": "http://proxy:1"}, uri=uri)
+        server.listen()
+        assert not said(tmp_path, ("mlflow",), uri=uri)
 
 
 def test_the_environments_place_of_mlflow_is_checked_too(tmp_path: Path) -> None:
