@@ -79,7 +79,7 @@ class Holding:
             self.record(standby=process)
 
     def is_back(self) -> bool:
-        """Whether it is a proxy that was started again: others keep its servers, and nothing is waited for."""
+        """Whether it is a proxy that was started again: others keep its servers, nothing is waited for."""
         if self.front is None or self.entry.ready is None:
             return False
         self.record(state="running", detail="")
