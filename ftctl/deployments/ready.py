@@ -83,6 +83,8 @@ def wait_ready(
     """
     began = time.monotonic()
     progress, shown, reported = Progress(entry, server, since), "", 0.0
+    if not server.PHASES:  # HAProxy
+        progress.phase = "starting"
     healthy_since: float | None = None
     trouble = ""
     while True:
