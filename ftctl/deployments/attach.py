@@ -7,7 +7,6 @@ vLLM loads any folder that it is told to: its routes for that want the owner's s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ftctl.deployments import client, store
 from ftctl.deployments.adapters import adapter_folder, check_adapter, check_template
@@ -115,8 +114,7 @@ def _ask(entry: Entry, path: str, body: Mapping[str, str]) -> None:
 
 
 def _recorded(entry: Entry, adapters: Mapping[str, str], detail: str) -> Entry:
-    changed = replace(entry, deployment=replace(entry.deployment, adapters=dict(adapters)))
-    store.write(changed)
+    changed = store.attached(entry, adapters)
     store.note(entry, {"state": "ready", "detail": detail, "adapters": sorted(adapters)})
     return changed
 

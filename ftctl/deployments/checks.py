@@ -29,13 +29,14 @@ def check_engine(engine: EngineFacts) -> None:
         )
 
 
-def check_artifact(artifact: Artifact) -> None:
-    """Raises UsageError where a folder does not hold what it is served as."""
+def check_artifact(artifact: Artifact, engine: str) -> None:
+    """Raises UsageError where a folder does not hold what it is served as, or the engine does not take it."""
     if artifact.kind == "hub":
         return
     if artifact.kind == "adapter":
         _holds(artifact.path, "adapter_config.json", "adapter_model*.safetensors", "an adapter")
-        for said in refusals(read_json(artifact.path / "adapter_config.json")):
+        config = read_json(artifact.path / "adapter_config.json")
+        for said in refusals(config) if engine == "vllm" else ():
             raise UsageError(
                 f"the adapter {artifact.path} cannot be attached: {said}", "deploy.adapter: merge"
             )

@@ -27,13 +27,15 @@ class Pace:
     """How a server is watched, in seconds: `every` a look; a request is waited for `answer`.
 
     One that gives no sign of life for `patience` hangs; for one that refuses connections or says itself that
-    it is broken, `refused` is enough. A failure is followed by a wait of `first`, then twice that, and so on.
+    it is broken, `refused` is enough. It has `grace` to end itself. A failure is followed by a wait of
+    `first`, then twice that, and so on.
     """
 
     every: float = 30.0
     answer: float = 20.0
     patience: float = 120.0
     refused: float = 10.0
+    grace: float = 2.0
     first: float = 1.0
 
 

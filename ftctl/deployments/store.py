@@ -91,6 +91,13 @@ def compared(entry: Entry, parity: Parity) -> Entry:
     return _change(entry, lambda now: replace(now, deployment=replace(now.deployment, parity=parity)))
 
 
+def attached(entry: Entry, adapters: Mapping[str, str]) -> Entry:
+    """The entry with the adapters that its server has now, recorded."""
+    return _change(
+        entry, lambda now: replace(now, deployment=replace(now.deployment, adapters=dict(adapters)))
+    )
+
+
 def _change(entry: Entry, how: Callable[[Entry], Entry]) -> Entry:
     """Record a change to what stands there now: its keeper and other commands change it too."""
     with open(entry.folder / ".record.lock", "a") as lock:

@@ -153,7 +153,7 @@ def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
     try:
         deployment = start(
             artifact,
-            replace(case.deploy, name=None, port=None),
+            replace(case.deploy, name=None, port=None, restart="never"),
             name=name,
             engine=case.server,
             machine=case.plan.facts.machine,

@@ -146,7 +146,7 @@ def test_a_server_that_dies_on_start_is_reported_with_its_cause(
     assert says in error["message"]
     assert "server.log" in error["remedy"]
     row = ftctl("ps", "--all", "--json", code=0).data["deployments"][0]
-    assert row["state"] == "stopped"
+    assert row["state"] == "failed"
     assert session_members(row["pid"]) == ()
     assert not (Path(row["folder"]) / "key").exists()
     assert ftctl("logs", "bad", code=0).out

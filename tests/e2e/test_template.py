@@ -74,9 +74,9 @@ def test_a_server_is_counted_by_as_well(served: Served, trained: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("llama3", "from token 1 on, trained '<|start_header_id|>"),
-        ("alpaca", "from token 1 on, trained 'Below is an instruction"),
-        ("gemma", "from token 1 on, trained '<start_of_turn>"),
+        ("llama3", "from token 1 on, trained '<|start_header"),
+        ("alpaca", "from token 1 on, trained 'Below is"),
+        ("gemma", "from token 1 on, trained '<start_of"),
     ],
 )
 def test_another_template_must_fail(served: Served, trained: Path, template: str, words: str) -> None:
@@ -107,7 +107,7 @@ def test_a_server_that_is_given_another_template_is_stopped(
     assert "trained '<|im_start|>user" in error["message"]
     assert "take chat_template out of deploy.native" in error["remedy"]
     rows = trained_run.cli("ps", "--all", "--json", code=0).data["deployments"]
-    assert [row["state"] for row in rows if row["name"] == "other"] == ["stopped"]
+    assert [row["state"] for row in rows if row["name"] == "other"] == ["failed"]
 
 
 def tools_job(model: Path, folder: Path, name: str) -> Path:

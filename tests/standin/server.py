@@ -5,7 +5,8 @@ It is started in place of an engine's interpreter; `--stand-in WORD` (the job's 
 its environment, says how it behaves: die, kv (dies of a small cache), deaf (never listens), other-name,
 broken (500 to a completion), stubborn (it and its child ignore SIGTERM), quick (none of these), tied (ends
 with its child, as vLLM does with its engine), once (tied; starts once, and dies of a small cache afterwards),
-shaky (starts once, and dies of an unknown cause afterwards).
+shaky (starts once, and dies of an unknown cause afterwards), stuck (healthy, and answers one completion
+only), busy (so too, and writes more and more tokens for others).
 """
 
 import argparse
@@ -43,6 +44,7 @@ def options():
 
 class Handler(http.server.BaseHTTPRequestHandler):
     settings = None
+    tokens = completions = 0
 
     def answer(self, status, value):
         body = json.dumps(value).encode()
@@ -61,7 +63,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def do_GET(self):
-        if self.allowed():
+        if self.path == "/metrics" and self.allowed():
+            Handler.tokens += self.settings.stand_in == "busy"
+            body = f"vllm:generation_tokens_total{{}} {self.tokens}\n".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        elif self.allowed():
             names = [self.settings.served_model_name, (self.settings.lora_modules or "").partition("=")[0]]
             names += ADAPTERS
             if self.settings.stand_in == "other-name":
@@ -86,6 +95,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self.allowed():
             return
+        Handler.completions += 1
+        if self.settings.stand_in in ("stuck", "busy") and self.completions > 1:
+            time.sleep(300)
         if self.path.endswith("_lora_adapter"):
             self.change_adapters(body)
         elif self.settings.stand_in == "broken":
@@ -124,6 +136,7 @@ def main():
     if settings.stand_in == "deaf":
         time.sleep(300)
     Handler.settings = settings
+    http.server.ThreadingHTTPServer.daemon_threads = True
     with http.server.ThreadingHTTPServer((settings.host, settings.port), Handler) as server:
         server.serve_forever(poll_interval=0.05)
 

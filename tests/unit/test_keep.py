@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftctl.deployments import client, store
+from ftctl.deployments import client, metrics, store
 from ftctl.deployments.kept import Kept, is_kept, kept_of
 from ftctl.deployments.launch import LAUNCH, Pace
 from ftctl.deployments.model import Deployment
@@ -23,7 +23,7 @@ from tests.model_files import write_model
 from tests.unit.conftest import STANDIN, Starter
 from tests.waiting import freeze, until
 
-SOON = Pace(every=0.2, answer=0.5, patience=1.0, refused=0.5, first=0.05)
+SOON = Pace(every=0.2, answer=0.5, patience=1.0, refused=0.5, first=0.05, grace=0.1)
 
 
 def kept() -> Kept:
@@ -108,6 +108,21 @@ def test_a_server_that_hangs_is_started_again(serve: Starter) -> None:
     until(lambda: kept().state == "unhealthy")
     again_after(deployment.process)
     assert "has given no sign of life" in (store.get("ft").folder / store.LOG).read_text()
+
+
+def test_a_server_that_is_healthy_and_does_not_compute_is_started_again(serve: Starter) -> None:
+    deployment = serve("stuck", pace=SOON)
+    again_after(watched(deployment).process)
+    assert "has given no sign of life for" in (store.get("ft").folder / store.LOG).read_text()
+
+
+def test_a_busy_server_is_left_alone(serve: Starter) -> None:
+    """It answers no request of ours, and has written more tokens for others at every look."""
+    deployment = serve("busy", pace=SOON)
+    first = watched(deployment)
+    # This look makes a token more, as the keeper's do; patience would have ended meanwhile.
+    until(lambda: (now := metrics.count(store.get("ft"))) is not None and now.generation_tokens > 200)
+    assert kept() == first
 
 
 def test_what_does_not_pass_is_not_tried_again(serve: Starter) -> None:
