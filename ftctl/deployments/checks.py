@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftctl.artifacts.dummy import is_dummy
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.weights import read_json
 from ftctl.deployments import store
@@ -35,7 +36,8 @@ def check_artifact(artifact: Artifact) -> None:
         return
     if artifact.kind == "adapter":
         _holds(artifact.path, "adapter_config.json", "adapter_model*.safetensors", "an adapter")
-        for said in refusals(read_json(artifact.path / "adapter_config.json")):
+        told = {} if is_dummy(artifact.path) else read_json(artifact.path / "adapter_config.json")
+        for said in refusals(told):
             raise UsageError(
                 f"the adapter {artifact.path} cannot be attached: {said}", "deploy.adapter: merge"
             )
