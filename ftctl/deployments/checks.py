@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from ftctl.artifacts.dummy import is_dummy
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.weights import read_json
 from ftctl.deployments import store
@@ -30,14 +29,14 @@ def check_engine(engine: EngineFacts) -> None:
         )
 
 
-def check_artifact(artifact: Artifact) -> None:
-    """Raises UsageError where a folder does not hold what it is served as."""
+def check_artifact(artifact: Artifact, engine: str) -> None:
+    """Raises UsageError where a folder does not hold what it is served as, or the engine does not take it."""
     if artifact.kind == "hub":
         return
     if artifact.kind == "adapter":
         _holds(artifact.path, "adapter_config.json", "adapter_model*.safetensors", "an adapter")
-        told = {} if is_dummy(artifact.path) else read_json(artifact.path / "adapter_config.json")
-        for said in refusals(told):
+        config = read_json(artifact.path / "adapter_config.json")
+        for said in refusals(config) if engine == "vllm" else ():
             raise UsageError(
                 f"the adapter {artifact.path} cannot be attached: {said}", "deploy.adapter: merge"
             )

@@ -73,7 +73,7 @@ def start(
     plan = planned(artifact, deploy, name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
-    check_artifact(artifact)
+    check_artifact(artifact, plan.engine)
     key = chosen_key(deploy.api_key, os.environ)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}

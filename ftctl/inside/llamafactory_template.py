@@ -72,6 +72,8 @@ class Trained:
         answer = {"role": "assistant", "content": self.answer(conversation)}
         tools = json.dumps([*TOOLS]) if conversation.get("tools") else None
         ids, labels = self.processor._encode_data_example(messages, [answer], system, tools, [], [], [])
+        if None in ids:
+            raise ValueError(f"the tokenizer lacks a token that the template {self.name} writes")
         while labels and labels[-1] != IGNORE_INDEX:
             labels.pop()
         prompt = ids[: len(labels)]

@@ -35,6 +35,7 @@ NAME = "llamafactory"
 TASKS = frozenset({"sft"})
 RUNNER = INSIDE / "llamafactory_runner.py"
 STAGES = {"sft": "sft"}
+VOCABULARY = ("resize_vocab", "add_tokens", "add_special_tokens", "new_special_tokens_config")
 OUTPUT = "output"
 MERGED = "merged"
 
@@ -90,6 +91,8 @@ def render_merge(plan: Plan) -> Rendered | None:
     }
     _set(arguments, "template", decided.template)
     _set(arguments, "model_revision", model.revision)
+    for key in VOCABULARY:  # without them the adapter's embedding has rows that the base has not
+        _set(arguments, key, train.native.get(key))
     argv = (str(interpreter(plan)), "-m", "llamafactory.cli", "export", "native/export.yaml")
     return Rendered(argv, _environment(plan), {"native/export.yaml": _yaml(arguments)})
 

@@ -74,9 +74,9 @@ def test_a_server_is_counted_by_as_well(served: Served, trained: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("llama3", "from token 1 on, trained '<|start_header_id|>"),
-        ("alpaca", "from token 1 on, trained 'Below is an instruction"),
-        ("gemma", "from token 1 on, trained '<start_of_turn>"),
+        ("llama3", "from token 1 on, trained '<|start_header"),
+        ("alpaca", "from token 1 on, trained 'Below is"),
+        ("gemma", "from token 1 on, trained '<start_of"),
     ],
 )
 def test_another_template_must_fail(served: Served, trained: Path, template: str, words: str) -> None:

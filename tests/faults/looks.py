@@ -17,7 +17,7 @@ from ftctl.run.curve import curve
 from ftctl.run.directory import RunDir
 from tests.faults.place import Place
 
-PATIENCE = 60.0  # seconds for a run to end and for processes to be gone
+PATIENCE = 120.0  # seconds for a run to end and for processes to be gone
 LIVE = {"RUNNING", "STOPPING", "PENDING"}
 LIVE_DEPLOYMENT = {"starting", "running", "unhealthy", "restarting", "unsupervised"}
 

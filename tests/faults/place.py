@@ -45,7 +45,7 @@ class Place:
     cli: Cli
     job: Path
     steps: int = STEPS
-    patience: float = 60.0
+    patience: float = 120.0
 
     @property
     def leases(self) -> Path:

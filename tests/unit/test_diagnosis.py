@@ -1,7 +1,8 @@
 """Why a training failed, told from real logs.
 
 The files in failures/ are the ends of logs of LLaMA-Factory 0.9.5 and FlagEmbedding 1.4.2 on the CPU, each
-made by causing that failure. Paths are shortened, and the source lines of frames are left out.
+made by causing that failure. Paths are shortened, and the source lines of frames are left out. The memory
+killer and a full disk are caused for real in test_memory_killer.py and in tests/e2e.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ CAUSED = (
     ("flagembedding_data_empty", "data", "Cannot choose from an empty sequence", "ftctl data check"),
     ("flagembedding_nan", "nan", "the loss is nan at step 1", "train.learning_rate"),
     ("flagembedding_package", "package", "lacks the module peft", "ftctl engines install"),
+    (
+        "flagembedding_checkpoint_optimizer",
+        "checkpoint",
+        "failed finding central directory",
+        "the one before",
+    ),
     ("flagembedding_too_long", "positions", "4000 tokens is longer than the 512 positions", "to 512 or less"),
     ("flagembedding_dtype_bf16", "dtype", "doesn't support bf16/gpu", "train.precision: auto"),
     ("flagembedding_deepspeed", "package", "lacks the module deepspeed", "train.engine_python"),

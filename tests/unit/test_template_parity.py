@@ -22,13 +22,13 @@ from ftctl.deployments.store import parity_line, parity_word
 from ftctl.deployments.template_parity import INFERRED, compare
 from ftctl.errors import FtctlError
 from ftctl.events import Event
-from ftctl.job.model import Deploy
+from ftctl.job.model import Deploy, Train
 from ftctl.plan.model import ServePlan
 from ftctl.process import ProcessId
 from ftctl.record import to_record
 from ftctl.run.template import verdict
 from ftctl.servers.vllm import arguments
-from ftctl.trainers.llamafactory import render
+from ftctl.trainers.llamafactory import render, render_merge
 from ftctl.view.progress import sentence
 from tests.conftest import Cli
 from tests.model_files import write_model
@@ -274,3 +274,9 @@ def test_a_template_is_checked_only_where_one_is_trained_by_an_engine_that_is_th
     (ftctl.cwd / "dummy.yaml").write_text(json.dumps({**job, "train": {"engine": "dummy"}}))
     answer = ftctl("plan", "dummy.yaml", "--check-template", env=nowhere, code=2)
     assert "only a language model that LLaMA-Factory trains" in answer.err
+
+
+def test_a_vocabulary_that_grew_for_a_template_is_merged_as_it_was_trained() -> None:
+    merge = render_merge(plan(Train(method="lora", native={"resize_vocab": True})))
+    assert merge is not None
+    assert "resize_vocab: true" in merge.files["native/export.yaml"]
