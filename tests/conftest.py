@@ -21,8 +21,10 @@ import pytest
 from ftctl.paths import engines_dir
 from tests.shared import made_once, turn
 
-# A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
+# A shell's background job ignores Ctrl-C, and what nohup starts the end of its terminal; so would all that
+# the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

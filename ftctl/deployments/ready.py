@@ -154,6 +154,7 @@ def death_of_running(how: End, entry: Entry, server: Program, since: int) -> Ser
     if how.code == -9 and not found.known:
         why = " from outside, as happens when memory runs out or when someone ends it"
     remedy = f"{found.remedy}; " if found.known else ""
-    return ServerFailed(
-        f"{entry.name}: {server.TITLE} {how}{why}", f"{remedy}{_whole_log(entry)}", clean=how.code in CLEAN
-    )
+    # vLLM 0.32.0 ends with 0 when its engine process has died under it.
+    clean = how.code in CLEAN and not found.known
+    message = f"{entry.name}: {server.TITLE} {how}{why}"
+    return ServerFailed(message, f"{remedy}{_whole_log(entry)}", clean=clean)

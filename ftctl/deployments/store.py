@@ -185,11 +185,11 @@ def state(entry: Entry, healthy: Callable[[str], bool] = client.healthy) -> str:
     """
     if not alive(entry.deployment.process):
         return _state_without_server(entry)
+    if entry.ready is None:
+        return "starting"  # it may answer, and is not yet known to answer as it was trained
     if healthy(entry.deployment.url):
         return "running" if is_kept(entry.folder) else "unsupervised"
     kept = kept_of(entry.folder)
-    if entry.ready is None:
-        return "starting"
     return "restarting" if kept is not None and kept.state == "restarting" else "unhealthy"
 
 

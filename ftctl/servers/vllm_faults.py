@@ -108,6 +108,13 @@ FAULTS: tuple[Fault, ...] = (
         "the model folder is not complete: {1}",
         "check that it holds config.json, the tokenizer and the weights",
     ),
+    # Last: what ended the engine process is said before it, if by anything.
+    Fault(
+        r"EngineDeadError",
+        "its engine process has died",
+        "the log says what came before; without a word it was killed, as happens when memory runs out",
+        may_pass=True,
+    ),
 )
 
 # What a line of the log tells about how far the start has come.

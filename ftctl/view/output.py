@@ -37,9 +37,8 @@ def emit(
     else:
         from rich.console import Console
 
-        console = Console()
         # A pipe has no width: what is cut or folded for 80 columns could not be searched.
-        console.print(text, width=None if console.is_terminal else 1000)
+        Console(width=None if sys.stdout.isatty() else 1000).print(text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

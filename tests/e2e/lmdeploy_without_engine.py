@@ -24,6 +24,7 @@ class NoEngine:
 
     is_sleeping = False
     arch = "none"
+    chat_template = None
     tokenizer = SimpleNamespace(model=SimpleNamespace(model=None))
     engine = SimpleNamespace(is_dummy=True)
 

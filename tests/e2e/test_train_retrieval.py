@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ftctl.process import session_members
 from tests.conftest import TRAIN_TIMEOUT
 from tests.e2e.conftest import START_TIMEOUT
 from tests.e2e.retrieval import (
@@ -65,7 +66,9 @@ def test_wrong_pooling_fails_the_deployment_of_a_run(bench: Bench, embedder: Ran
         in (error["message"])
     )
     assert "take pooler_config out" in error["remedy"]
-    assert bench.cli("ps", "--json", code=0).data["deployments"] == []
+    (shown,) = bench.cli("ps", "--json", code=0).data["deployments"]
+    assert shown["state"] == "failed" and "under 0.999" in shown["why"]
+    assert session_members(shown["pid"]) == ()
 
 
 def test_m3_on_a_small_xlm_roberta(bench: Bench) -> None:

@@ -119,3 +119,14 @@ def test_every_fault_compiles_and_names_only_its_own_groups() -> None:
         named = {int(number) for number in re.findall(r"{(\d+)}", fault.cause + fault.remedy)}
         assert max(named, default=0) <= groups, fault.pattern
     assert len({text for text, _ in PHASES}) == len(PHASES)
+
+
+def test_an_engine_that_died_under_its_server_is_told_and_may_come_back() -> None:
+    """vLLM's API server ends with exit code 0 then, as if it had been asked to."""
+    said = (
+        "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above)"
+    )
+    found = diagnose(
+        [f"(APIServer pid=7) ERROR 11-21 17:13:52 [async_llm.py:906] {said}", "INFO: done"], FAULTS
+    )
+    assert (found.known, found.may_pass, found.cause) == (True, True, "its engine process has died")
