@@ -49,7 +49,7 @@ def chat(
     """
     import sys
 
-    from ftctl.deployments import store
+    from ftctl.deployments import store, told
     from ftctl.deployments.conversation import converse, reply
     from ftctl.errors import Missing, UsageError
 
@@ -57,7 +57,7 @@ def chat(
     if entry.deployment.kind != "generate":
         raise UsageError(
             f"{deployment} serves {'vectors' if entry.deployment.kind == 'embed' else 'scores'}, not answers",
-            store.how_to_ask(entry.deployment)[0].partition("ask it")[2].strip(),
+            told.how_to_ask(entry.deployment)[0].partition("ask it")[2].strip(),
         )
     state = store.state(entry)
     if state not in store.SERVING:

@@ -106,7 +106,7 @@ def deploy(
     import os
     from dataclasses import replace
 
-    from ftctl.deployments import store
+    from ftctl.deployments import told
     from ftctl.deployments.behind import serve
     from ftctl.deployments.checks import check_deploy, chosen_port
     from ftctl.deployments.replace import check_replaceable, replace_servers
@@ -135,17 +135,17 @@ def deploy(
         engine_python=engine_python or found.deploy.engine_python,
     )
     found = replace(found, deploy=block, name=name or found.name)
-    told = _silent if as_json else _tell
+    say = _silent if as_json else _tell
     if replaced is None:
         check_deploy(block, found.name, os.environ)
         facts = _facts(found, install=not no_install, wait=wait)
-        deployment = serve(**facts, emit=told)
+        deployment = serve(**facts, emit=say)
     else:
         facts = _facts(found, install=not no_install, wait=wait)
         leases = [facts.pop("lease")]
         lend = facts.pop("lend")
         facts["lend"] = lambda member: leases.pop() if leases else lend(member)
-        deployment = replace_servers(**facts, emit=told)
+        deployment = replace_servers(**facts, emit=say)
     data = {
         "name": deployment.name,
         "url": deployment.url,
@@ -154,9 +154,9 @@ def deploy(
         "key_file": f"{deployment.folder}/key",
         "log": f"{deployment.folder}/server.log",
         "pid": deployment.process.pid,
-        **store.how_asked(deployment),
+        **told.how_asked(deployment),
     }
-    emit("deploy", data, as_json=as_json, text="" if as_json else store.describe(deployment.name))
+    emit("deploy", data, as_json=as_json, text="" if as_json else told.describe(deployment.name))
 
 
 def _check_unplaced(replaced: str, name: str | None, port: int | None) -> None:

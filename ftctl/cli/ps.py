@@ -117,7 +117,8 @@ COLUMNS = ("name", "model", "engine", "address", "state", "uptime", "parity")
 
 def _row(entry: Entry, state: str) -> dict[str, Any]:
     from ftctl.deployments.kept import kept_of
-    from ftctl.deployments.store import LIVE, how_asked, uptime
+    from ftctl.deployments.store import LIVE, uptime
+    from ftctl.deployments.told import how_asked
 
     deployment, kept = entry.deployment, kept_of(entry.folder)
     return {
@@ -186,7 +187,7 @@ def _numbers(gpus: tuple[int, ...]) -> str:
 
 
 def _cell(value: object) -> str:
-    from ftctl.deployments.store import parity_word
+    from ftctl.deployments.told import parity_word
     from ftctl.view.progress import duration
 
     if isinstance(value, list):

@@ -25,6 +25,7 @@ from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.store import Entry
 from ftctl.deployments.tls import check_tls
+from ftctl.deployments.told import parity_line
 from ftctl.errors import UsageError
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
@@ -136,7 +137,7 @@ def start(
         parity = check_parity(entry.deployment, plan, key, entry.folder / store.LOG, then=deploy.parity)
         if parity is not None:
             entry = store.compared(entry, parity)
-            _tell(entry, store.parity_line(parity), emit, parity=asdict(parity))
+            _tell(entry, parity_line(parity), emit, parity=asdict(parity))
         if deploy.restart == "always":
             _tell(entry, reboot.install(name), emit)
         if behind is not None:

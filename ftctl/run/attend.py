@@ -81,7 +81,7 @@ def _show_deployment(run: RunDir) -> None:
     """What is running now, and how to ask it, watch it and stop it."""
     names = [event.data.get("name") for event in run.events() if event.kind == "deployment"]
     if names:
-        from ftctl.deployments.store import describe
+        from ftctl.deployments.told import describe
 
         say(describe(str(names[-1])))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ftctl.deployments import store
+from ftctl.deployments import store, told
 from ftctl.deployments.model import Deployment, Parity
 from ftctl.deployments.parity import (
     check_parity,
@@ -88,10 +88,10 @@ def test_a_deployment_keeps_its_parity_in_its_record() -> None:
 
 def test_how_to_ask_names_what_a_client_must_add() -> None:
     vectors = deployment(query_prompt="query: ", query_suffix="\n<end>", parity=Parity("cosine", 0.99999, 7))
-    said = "\n".join(store.how_to_ask(vectors))
-    assert "cosine 0.999990 at worst, 7 texts" in store.parity_line(Parity("cosine", 0.99999, 7))
+    said = "\n".join(told.how_to_ask(vectors))
+    assert "cosine 0.999990 at worst, 7 texts" in told.parity_line(Parity("cosine", 0.99999, 7))
     assert "POST http://127.0.0.1:1/v1/embeddings" in said
     assert 'put "query: " in front and "\\n<end>" at the end' in said
-    scores = store.how_to_ask(deployment(kind="score", passage_prompt="B: "))
+    scores = told.how_to_ask(deployment(kind="score", passage_prompt="B: "))
     assert "/rerank or /score" in scores[0]
     assert scores[1].endswith('put "B: " in front')

@@ -18,8 +18,8 @@ import pytest
 from ftctl.artifacts.chat_template import TRAINED, mended, stops, usual_kwargs
 from ftctl.deployments.model import Deployment, Parity, Unlike
 from ftctl.deployments.parity import check_parity
-from ftctl.deployments.store import parity_line, parity_word
 from ftctl.deployments.template_parity import INFERRED, compare
+from ftctl.deployments.told import parity_line, parity_word
 from ftctl.errors import FtctlError
 from ftctl.events import Event
 from ftctl.job.model import Deploy, Train
