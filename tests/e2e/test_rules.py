@@ -60,7 +60,7 @@ def tried(llamafactory_python: Path, tiny_model: Path, tmp_path_factory: pytest.
         cwd=tmp_path_factory.mktemp("rules"),
         env={"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "LLAMAFACTORY_VERBOSITY": "ERROR",
              "HF_HOME": "home"},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     lines = [line.partition(" ") for line in done.stdout.splitlines()]

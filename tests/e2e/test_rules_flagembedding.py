@@ -70,7 +70,7 @@ def tried(flagembedding_python: Path, tmp_path_factory: pytest.TempPathFactory) 
         input=json.dumps({"examples": _examples(), "programs": PROGRAMS}),
         cwd=tmp_path_factory.mktemp("rules"),
         env={"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     lines = [line.partition(" ") for line in done.stdout.splitlines()]

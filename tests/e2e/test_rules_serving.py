@@ -54,7 +54,7 @@ def _tried(book: Book, python: Path, folder: Path) -> Tried:
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
              "VLLM_LOGGING_LEVEL": "ERROR"},
-        capture_output=True, text=True, timeout=180, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     lines = [line.partition(" ") for line in done.stdout.splitlines()]
