@@ -80,7 +80,8 @@ def after(place: Place, started: Started, fault: Fault) -> None:
     still(place, fault)
     if run is not None:
         finish(place, run, fault)
-        fault.untrue += true_now(place, run)
+        if run.exists():  # one that was made to a half has been removed
+            fault.untrue += true_now(place, run)
     end(place, fault)
 
 
