@@ -137,12 +137,18 @@ def start(
 
     Raises FileNotFoundError or PermissionError where the program cannot be started.
     """
+    return _in_session(argv, subprocess.DEVNULL, cwd, env, log, keep)
+
+
+def _in_session(
+    argv: Sequence[str], stdin: int, cwd: Path, env: Mapping[str, str], log: Path, keep: Sequence[int]
+) -> tuple[subprocess.Popen[bytes], ProcessId]:
     with open(log, "ab") as output:
         child = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=dict(env),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -174,19 +180,9 @@ def start_recorded(
 
     Where `record` raises, the command is never begun. A program that is not there is an error in the log.
     """
-    with open(log, "ab") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", GATE, *argv],
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=tuple(keep),
-        )
+    gate = (sys.executable, "-I", "-S", "-c", GATE, *argv)
+    child, process = _in_session(gate, subprocess.PIPE, cwd, env, log, keep)
     assert child.stdin is not None
-    process = identify(child.pid) or ProcessId(child.pid, 0, boot_id())
     try:
         with suppress(BrokenPipeError), child.stdin:
             record(process)

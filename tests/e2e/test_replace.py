@@ -14,12 +14,12 @@ from ftctl.deployments import client, proxy, store
 from ftctl.deployments.kept import kept_of
 from ftctl.deployments.stop import stop
 from ftctl.errors import FtctlError
-from ftctl.process import alive, own_session, session_members
+from ftctl.process import alive, session_members
 from tests.conftest import Cli
 from tests.e2e.conftest import START_TIMEOUT
 from tests.load import asked_all_the_while
 from tests.model_files import write_model
-from tests.standin.behind import elsewhere, replaced, served
+from tests.standin.behind import answers, elsewhere, gone, members, replaced, served
 from tests.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -38,20 +38,6 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     for entry in store.entries():
         stop(entry, now=True)
-
-
-def members() -> tuple[str, ...]:
-    return store.get("ft").deployment.members
-
-
-def answers() -> bool:
-    front = store.get("ft")
-    return client.models(front.deployment.url, store.key_of(front)) == ("ft",)
-
-
-def gone(name: str) -> bool:
-    entry = store.find(name)
-    return entry is None or not (store.lives(entry) or own_session(entry.deployment.process))
 
 
 def test_a_real_server_takes_over_from_another(ftctl: Cli, tiny_model: Path, vllm_python: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments import store
+from ftctl.deployments import client, store
 from ftctl.deployments.behind import ready, serve, start_members
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.replace import replace_servers
@@ -23,6 +23,7 @@ from ftctl.deployments.start import Behind
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.leases.hold import NOTHING
+from ftctl.process import own_session
 
 SERVER = Path(__file__).with_name("server.py")
 
@@ -63,6 +64,23 @@ def abandon(model: Path, how: str) -> None:
         start_members(Artifact("model", model), deploy, behind, lend=lend, ended=ExitStack(), **facts(model))
     )
     os._exit(0)
+
+
+def members() -> tuple[str, ...]:
+    """The servers behind the front `ft`."""
+    return store.get("ft").deployment.members
+
+
+def answers() -> bool:
+    """Whether `ft` answers by its name."""
+    front = store.get("ft")
+    return client.models(front.deployment.url, store.key_of(front)) == ("ft",)
+
+
+def gone(name: str) -> bool:
+    """Whether nothing of the deployment lives."""
+    entry = store.find(name)
+    return entry is None or not (store.lives(entry) or own_session(entry.deployment.process))
 
 
 if __name__ == "__main__":

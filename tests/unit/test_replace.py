@@ -17,7 +17,7 @@ from ftctl.job.model import Deploy
 from ftctl.process import own_session
 from tests.certificates import certificate
 from tests.load import asked_all_the_while
-from tests.standin.behind import replaced, served
+from tests.standin.behind import answers, gone, members, replaced, served
 from tests.unit.conftest import Starter
 
 try:
@@ -32,20 +32,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for entry in store.entries():
         stop(entry, now=True)
-
-
-def members() -> tuple[str, ...]:
-    return store.get("ft").deployment.members
-
-
-def answers() -> bool:
-    front = store.get("ft")
-    return client.models(front.deployment.url, store.key_of(front)) == ("ft",)
-
-
-def gone(name: str) -> bool:
-    entry = store.find(name)
-    return entry is None or not (store.lives(entry) or own_session(entry.deployment.process))
 
 
 @pytest.mark.usefixtures("home")
