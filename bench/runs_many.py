@@ -73,7 +73,12 @@ def same(file: Path, content: str, number: int) -> None:
 
 
 def listing(folder: Path, verb: tuple[str, ...]) -> Sample:
-    return once([FTCTL, *verb], cwd=folder, env={"FTCTL_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)})
+    """One command on the runs of a folder. Ends the benchmark where it fails."""
+    environ = {"FTCTL_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
+    sample = once([FTCTL, *verb], cwd=folder, env=environ)
+    if sample.code:
+        raise SystemExit(f"ftctl {' '.join(verb)} failed with exit code {sample.code}")
+    return sample
 
 
 def measured(
@@ -86,8 +91,6 @@ def measured(
     for number in range(rounds + 1):
         for (verb, count), taken in samples.items():
             sample = listing(scratch / str(count), verb)
-            if sample.code:
-                raise SystemExit(f"ftctl {' '.join(verb)} failed with exit code {sample.code}")
             if number:
                 taken.append(sample)
     return samples

@@ -12,11 +12,10 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from bench.measure import FTCTL, ROOT, Sample, machine, once, spread, write
-from bench.runs_many import FEW, generate
+from bench.measure import Sample, machine, spread, write
+from bench.runs_many import FEW, generate, listing
 
 JOB = """\
 name: job-1
@@ -36,7 +35,7 @@ def main() -> None:
     try:
         for count in (FEW, many):
             prepare(scratch / str(count), count)
-        first = {count: run(scratch / str(count), ("runs",)) for count in (FEW, many)}
+        first = {count: listing(scratch / str(count), ("runs",)) for count in (FEW, many)}
         samples = measured(scratch, (FEW, many), rounds)
         again = rebuilt(scratch / str(many))
     finally:
@@ -68,15 +67,6 @@ def verbs(folder: Path) -> dict[str, tuple[str, ...]]:
     }
 
 
-def run(folder: Path, verb: Sequence[str]) -> Sample:
-    sample = once(
-        [FTCTL, *verb], cwd=folder, env={"FTCTL_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
-    )
-    if sample.code:
-        raise SystemExit(f"ftctl {' '.join(verb)} failed with exit code {sample.code}")
-    return sample
-
-
 def measured(scratch: Path, counts: tuple[int, int], rounds: int) -> dict[tuple[str, int], list[Sample]]:
     """Every command with few and with many runs in turn, after a round that is thrown away."""
     commands = {count: verbs(scratch / str(count)) for count in counts}
@@ -85,7 +75,7 @@ def measured(scratch: Path, counts: tuple[int, int], rounds: int) -> dict[tuple[
     }
     for number in range(rounds + 1):
         for (shown, count), taken in samples.items():
-            sample = run(scratch / str(count), commands[count][shown])
+            sample = listing(scratch / str(count), commands[count][shown])
             if number:
                 taken.append(sample)
     return samples
@@ -93,7 +83,7 @@ def measured(scratch: Path, counts: tuple[int, int], rounds: int) -> dict[tuple[
 
 def rebuilt(folder: Path) -> Sample:
     shutil.rmtree(folder / "home")
-    return run(folder, ("runs",))
+    return listing(folder, ("runs",))
 
 
 def table(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from ftctl.deployments import client
 from ftctl.process import session_members
+from tests.e2e.asking import status
 from tests.e2e.conftest import Served
 
 pytestmark = pytest.mark.engine
@@ -30,17 +29,6 @@ MORE = [
     ("GET", "/%6detrics"),
     ("GET", "/metrics?path=/health"),
 ]
-
-
-def status(url: str, method: str, path: str, key: str | None = None) -> int:
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    connection.request(method, path, body=b"{}" if method == "POST" else None, headers=headers)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
 
 
 def routes(served: Served) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,6 @@ The proxy runs whole. The API server runs with all its routes and no engine (lmd
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import signal
@@ -25,6 +24,7 @@ from ftctl.deployments import client
 from ftctl.deployments.ports import free_port
 from ftctl.engines.locate import locate
 from ftctl.plan.model import ServePlan
+from tests.e2e.asking import status
 from tests.unit.test_serve_lmdeploy import MODEL, render
 from tests.waiting import until
 
@@ -73,16 +73,6 @@ def running(folder: Path, *argv: str | Path) -> Iterator[tuple[str, subprocess.P
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def status(url: str, method: str, path: str, key: str | None = None) -> int:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    connection.request(method, path, body=b"{}" if method == "POST" else None, headers=headers)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
 
 
 def opened(url: str, key: str | None) -> tuple[set[tuple[str, str]], set[str]]:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -28,7 +28,7 @@ from ftctl.deployments.kept import Kept, kept_of
 from ftctl.leases.folder import holders
 from ftctl.process import alive, own_session
 from tests.conftest import ROOT
-from tests.faults.looks import PATIENCE, left_over
+from tests.faults.looks import PATIENCE, left_over, waited
 from tests.faults.place import Place, apart, make_place
 from tests.faults.tally import Fault, text
 from tests.model_files import write_model
@@ -68,7 +68,7 @@ def _deploy(place: Place, *, hopeless: bool) -> None:
     options = ("--name", NAME, "--engine-python", STANDIN, "--set", f"gpus={int(place.own)}")
     more = {**place.cli.more, "STAND_IN": "once" if hopeless else "tied"}
     replace(place.cli, more=more)("deploy", place.work / "model", *options, timeout=PATIENCE, code=0)
-    _wait(lambda: (kept := _kept(place)).state == "running" and alive(kept.standby))
+    waited(lambda: (kept := _kept(place)).state == "running" and alive(kept.standby))
 
 
 def _folder(place: Place) -> Path:
@@ -113,7 +113,7 @@ def _settle(place: Place, fault: Fault, wanted: str) -> None:
         _lease_held(place, fault)
         return _state(place) == wanted
 
-    if not _wait(there):
+    if not waited(there):
         fault.lost.append(f"it is {_state(place)}, not {wanted}: {_tail(_folder(place))}")
     elif wanted == "failed":
         if own_session(_kept(place).process):
@@ -131,20 +131,11 @@ def _answers(place: Place) -> bool:
     (row,) = place.cli("ps", "--json", code=0).data["deployments"]
     client.compute_once(row["address"], (_folder(place) / "key").read_text().strip(), NAME, "generate", 10.0)
     kept = _kept(place)
-    return alive(kept.process) and _wait(lambda: alive(_kept(place).keeper) and alive(_kept(place).standby))
+    return alive(kept.process) and waited(lambda: alive(_kept(place).keeper) and alive(_kept(place).standby))
 
 
 def _tail(folder: Path) -> str:
     return (folder / "server.log").read_text(errors="replace")[-600:]
-
-
-def _wait(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def in_place(folder: Path, count: int, seed: int, *, own: bool) -> Iterator[Fault]:

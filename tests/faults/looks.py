@@ -107,19 +107,19 @@ def serving(place: Place) -> set[int]:
 
 def settled(run: Path) -> bool:
     """Wait until nobody works on the run any more; false where that takes too long."""
-    return _wait(lambda: not truth(run) & LIVE)
+    return waited(lambda: not truth(run) & LIVE)
 
 
 def left_over(place: Place) -> list[str]:
     """The lane's processes that serve nothing, once those that are ending have had their time."""
-    _wait(lambda: not set(processes_of(place)) - serving(place))
+    waited(lambda: not set(processes_of(place)) - serving(place))
     words = processes_of(place)
     return [words[pid] for pid in set(words) - serving(place)]
 
 
 def leased(place: Place) -> list[str]:
     """The leases that are held by no process that serves; who hands one on needs a moment to say so."""
-    _wait(lambda: not _leased(place))
+    waited(lambda: not _leased(place))
     return [f"a lease is held: GPU {one.index} by {one}" for one in _leased(place)]
 
 
@@ -151,7 +151,8 @@ def steps_fault(place: Place, run: Path) -> str:
     return "" if steps == list(range(1, place.steps + 1)) else f"its steps are {steps}"
 
 
-def _wait(condition: Callable[[], bool]) -> bool:
+def waited(condition: Callable[[], bool]) -> bool:
+    """Whether it came true within PATIENCE."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
