@@ -46,34 +46,42 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         stop(entry, now=True)
 
 
+@pytest.fixture
+def stopping(ftctl: Cli) -> Iterator[Cli]:
+    """The command line; what a test deploys is stopped after it, however that ends."""
+    yield ftctl
+    ftctl("stop", "--all", timeout=120)
+
+
 def test_a_real_server_takes_over_from_another(
-    ftctl: Cli, trained_run: TrainedRun, vllm_python: Path, tmp_path: Path
+    stopping: Cli, trained_run: TrainedRun, vllm_python: Path, tmp_path: Path
 ) -> None:
     """After one that sees other tokens than were trained, which does not."""
     words = ("--engine-python", vllm_python, "--set", "proxy=true", "--set", "max_length=512", "--json")
     argv = ("deploy", trained_run.directory, *words)
-    data = ftctl(*argv, "--name", "desk", timeout=START_TIMEOUT, code=0).data
+    data = stopping(*argv, "--name", "desk", timeout=START_TIMEOUT, code=0).data
     key = Path(data["key_file"]).read_text().strip()
-    (before,) = ftctl("ps", "--json", code=0).data["deployments"]
+    (before,) = stopping("ps", "--json", code=0).data["deployments"]
     other = tmp_path / "other.jinja"
     other.write_text("{% for message in messages %}[{{ message['content'] }}]{% endfor %}")
     unlike = ("--set", f"native.chat_template={other}")
-    with asked_all_the_while(data["url"], key, "desk", threads=2) as load:
-        failed = ftctl(*argv, *unlike, "--replace", "desk", timeout=START_TIMEOUT, code=1)
+    with asked_all_the_while(data["url"], key, "desk", threads=2, pause=0.2) as load:
+        failed = stopping(*argv, *unlike, "--replace", "desk", timeout=START_TIMEOUT, code=1)
         assert "9 of 9 conversations differ" in failed.envelope["error"]["message"]
         assert "desk serves on as before" in failed.envelope["error"]["message"]
-        (same,) = ftctl("ps", "--json", code=0).data["deployments"]
+        same, left = stopping("ps", "--json", code=0).data["deployments"]
         assert (same["replicas"][0]["pid"], same["state"]) == (before["replicas"][0]["pid"], "running")
-        after = ftctl(*argv, "--replace", "desk", timeout=START_TIMEOUT, code=0).data
+        assert (left["name"], left["state"], session_members(left["pid"])) == ("desk.2", "failed", ())
+        after = stopping(*argv, "--replace", "desk", timeout=START_TIMEOUT, code=0).data
     assert (load.failures, load.done > 0, after["url"]) == ([], True, data["url"])
-    (now,) = ftctl("ps", "--json", code=0).data["deployments"]
-    assert [replica["name"] for replica in now["replicas"]] != ["desk.1"]
+    (now,) = stopping("ps", "--json", code=0).data["deployments"]
+    assert [replica["name"] for replica in now["replicas"]] == ["desk.2"]
     assert now["state"] == "running"
     assert session_members(before["replicas"][0]["pid"]) == ()
-    assert "Application startup complete" in ftctl("logs", "desk", "-n", "10000", code=0).out
-    ftctl("stop", "desk", code=0)
+    assert "Application startup complete" in stopping("logs", "desk", "-n", "10000", code=0).out
+    stopping("stop", "desk", code=0)
     assert session_members(now["replicas"][0]["pid"]) == ()
-    assert ftctl("ps", "--json", code=0).data["deployments"] == []
+    assert stopping("ps", "--json", code=0).data["deployments"] == []
 
 
 def closed(entry: store.Entry) -> None:
