@@ -156,6 +156,7 @@ def job_of(
         deploy=normalise.deploy_of(document["deploy"], folder) if "deploy" in document else None,
         file=path.absolute(),
         source=text,
+        evaluate=normalise.evaluate_of(document["evaluate"]) if "evaluate" in document else None,
         overrides=overrides,
         silence=tuple(document.get("silence") or ()),
         places=places,

@@ -242,6 +242,13 @@ class Deploy:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """How the served model is judged. `gate` has a rule (judge/gate.py) for each figure that must pass."""
+
+    gate: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Job:
     """One job file, normalised. `file` is where it was read from; `source` its text as submitted."""
 
@@ -260,6 +267,7 @@ class Job:
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set
     silence: tuple[str, ...] = ()  # names of engine rules that are not to speak
     shown: str = ""  # the file as the user named it, for messages
+    evaluate: Evaluate | None = None
 
 
 def problem_at(job: Job, key: str, message: str, remedy: str = "") -> Problem:

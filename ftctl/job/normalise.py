@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.job import model
-from ftctl.job.model import Data, Dataset, Deploy, Model, Resources, Train
+from ftctl.job.model import Data, Dataset, Deploy, Evaluate, Model, Resources, Train
 
 _RETRIEVAL = fields_of(model.Retrieval)  # flat in a job file, together in the job
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(i?))?B")
@@ -143,6 +143,11 @@ def deploy_of(value: Mapping[str, Any], folder: Folder) -> Deploy:
             key: _place(drafts[key], folder) for key in drafts.keys() & {"model"}
         }
     return Deploy(**_interpreter(fields, folder))
+
+
+def evaluate_of(value: Mapping[str, Any]) -> Evaluate:
+    """The evaluation block with its defaults."""
+    return Evaluate(**_set(value))
 
 
 def _place(written: str, folder: Folder) -> str:
