@@ -1,4 +1,4 @@
-"""The gate before a switch: servers that are to take over must meet the gate of the job that made their model.
+"""The gate before a switch: servers that are to take over must meet the gate of their model's job.
 
 A verdict that the run recorded counts where it is of the very same files, rules and test; else the new server
 itself is measured.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
+from ftctl.deployments.replace import Gate, open_gate
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 from ftctl.job.model import Job
@@ -26,27 +27,24 @@ from ftctl.run.directory import RunDir
 from ftctl.run.records import plan_of
 from ftctl.trainers.flagembedding import data_of
 
-Say = Callable[[str], None]
 
-
-def gate_of(job: Job, artifact: Artifact, run: Path | None, say: Say) -> Callable[[Entry], None] | None:
-    """What a new server must stand before it takes over; None where the job has no gate.
+def gate_of(job: Job, artifact: Artifact, run: Path | None, front: str) -> Gate:
+    """What a new server must stand before it takes over from those of the deployment `front`.
 
     Raises GateNotMet at once where the run's own verdict is against it.
     """
     gate = job.evaluate.gate if job.evaluate is not None else {}
     if not gate or run is None:
-        return None
+        return open_gate
     known = _known(gate, artifact, run)
     if known is not None:
-        _checked(known, run)
-        say(f"the gate is met, as run {run.name} has measured")
-        return None
-    return lambda entry: _checked(_judged(gate, artifact, run, entry, say), run)
+        _check(known, run, front)
+        return open_gate
+    return lambda entry: _check(_judged(gate, artifact, run, entry), run, front)
 
 
 def _known(gate: Mapping[str, str], artifact: Artifact, run: Path) -> Verdict | None:
-    """The verdict that the run recorded, where it is of this gate, these files and what it was measured on."""
+    """The verdict that the run recorded, where it is of this gate, these files and its own test."""
     found, own = recorded(run), measured_of(run)
     if found is None or own is None or not artifact.hashes:
         return None
@@ -54,13 +52,14 @@ def _known(gate: Mapping[str, str], artifact: Artifact, run: Path) -> Verdict | 
     return found if same and {rule.metric: rule.rule for rule in found.rules} == dict(gate) else None
 
 
-def _checked(found: Verdict, run: Path) -> None:
+def _check(found: Verdict, run: Path, front: str) -> None:
     if not found.met:
-        raise not_met(found, f"ftctl deploy {run.name} --name NAME serves it beside")
+        raise not_met(
+            found, f"{front} serves on as before; ftctl deploy {run.name} --name NAME serves it beside"
+        )
 
 
-def _judged(gate: Mapping[str, str], artifact: Artifact, run: Path, entry: Entry, say: Say) -> Verdict:
-    say(f"measuring {entry.name} for the gate")
+def _judged(gate: Mapping[str, str], artifact: Artifact, run: Path, entry: Entry) -> Verdict:
     return verdict(gate, _measured(run, entry), other_of(run), hashes=artifact.hashes)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,35 @@ def _answers(run: Path, model: str, name: str) -> Measurement | None:
     found = {key: _figure(value) for key, value in figures.get("figures", {}).items()}
     known = {key: figure for key, figure in found.items() if figure is not None}
     values = {key: figure.value for key, figure in known.items()}
-    return Measurement(name, str(request.get("digest", "")), values, {}, known)
+    lower = frozenset(key for key, value in figures["figures"].items() if key in known and _lower(value))
+    rows = dict(_scores(run / EVALUATIONS / model / "scores.jsonl"))
+    return Measurement(name, str(request.get("digest", "")), values, rows, known, lower)
+
+
+def _lower(value: Mapping[str, Any]) -> bool:
+    return value.get("better") == "lower"
+
+
+def _scores(path: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """The scores of each question, what does not apply to it left out."""
+    for line in lines_of(path):
+        scores = line.get("scores") or {}
+        yield str(line.get("id")), {name: float(score) for name, score in scores.items() if score is not None}
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON Lines, a torn one left out; none where it is not there."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for text in file:
+                try:
+                    value = json.loads(text)
+                except ValueError:
+                    continue
+                if isinstance(value, dict):
+                    yield value
+    except FileNotFoundError:
+        return
 
 
 def _figure(value: Any) -> Figure | None:
