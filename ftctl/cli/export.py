@@ -47,7 +47,8 @@ def export(
     """Write a run's result as other tools take it, with a model card.
 
     merged: whole weights with tokenizer, chat template and configuration; an adapter that was not merged is
-    merged for it. adapter: the LoRA adapter alone. Every file is held against the hash that the run recorded,
+    merged for it. adapter: the LoRA adapter alone. ollama: whole weights and a Modelfile whose template gives
+    the tokens of the training, which is checked. Every file is held against the hash that the run recorded,
     and the folder is there whole or not at all.
 
     [bold]Examples[/bold]
@@ -57,6 +58,8 @@ def export(
     ftctl export support-bot --to merged --shard-size 2GB
 
     ftctl export 20260101-120000-abcd models/adapter --to adapter
+
+    ftctl export support-bot --to ollama
     """
     from ftctl.export.source import source_of
     from ftctl.view.output import emit

@@ -78,6 +78,13 @@ def copy(source: Path, target: Path, expected: str | None, tell: Tell) -> str:
     return digest.hexdigest()
 
 
+def put(folder: Path, name: str, content: str) -> dict[str, str]:
+    """Write a text file; its sha256 by its name."""
+    data = content.encode()
+    (folder / name).write_bytes(data)
+    return {name: hashlib.sha256(data).hexdigest()}
+
+
 def check(source: Path, found: str, expected: str | None) -> None:
     """Raises FtctlError where a file's sha256 is not the expected one."""
     if expected is not None and found != expected:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from ftctl.artifacts.weights import INDEX, read_weights
 from ftctl.errors import UsageError
 from ftctl.export import shards
 from ftctl.export.card import text
-from ftctl.export.contents import Tell, copy, parts, size_of_parts
+from ftctl.export.contents import Tell, copy, parts, put, size_of_parts
 from ftctl.export.described import card_of
 from ftctl.export.merging import merged
 from ftctl.export.place import MANIFEST, check_place, check_room, whole
@@ -98,8 +97,7 @@ def fill(source: Source, folder: Path, asked: Asked, watched: Watched) -> Export
     watched.total(_size(artifact))
     files, notes = _lay_out(source, artifact, folder, asked, watched)
     shutil.rmtree(folder / WORK, ignore_errors=True)
-    (folder / README).write_text(text(card_of(source, asked.form, notes)), encoding="utf-8")
-    files[README] = hashlib.sha256((folder / README).read_bytes()).hexdigest()
+    files |= put(folder, README, text(card_of(source, asked.form, notes)))
     record = {
         "format": 1,
         "ftctl": __version__,
@@ -125,7 +123,13 @@ def _lay_out(
     source: Source, artifact: Artifact, folder: Path, asked: Asked, watched: Watched
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The form's own files; what there is to say of them comes with them."""
-    return laid_down(artifact, folder, asked.shard_size, watched.tell), ()
+    files = laid_down(artifact, folder, asked.shard_size, watched.tell)
+    if asked.form != "ollama":
+        return files, ()
+    from ftctl.export.for_ollama import add_modelfile
+
+    more, notes = add_modelfile(source, folder)
+    return files | more, notes
 
 
 def laid_down(artifact: Artifact, folder: Path, limit: int | None, tell: Tell) -> dict[str, str]:
