@@ -1,8 +1,8 @@
 """The part of Go's text/template that ftctl writes for Ollama, evaluated as Ollama would.
 
 Known: text, `{{ .Field }}`, `{{ "text" }}`, `{{ if .Field }}`, `{{ if eq .Field "text" }}`, `{{ else }}`,
-`{{ else if … }}`, `{{ range .Messages }}` and `{{ end }}`. Whatever else a template has is refused. What Ollama
-gives a template, and that it joins messages of one role, is in its template/template.go (seen in 2026).
+`{{ else if … }}`, `{{ range .Messages }}` and `{{ end }}`. Whatever else a template has is refused. What
+Ollama gives a template, and that it joins messages of one role, is in its template/template.go.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ftctl import __version__
 from ftctl.artifacts.model import Artifact
-from ftctl.artifacts.weights import INDEX, read_weights
+from ftctl.artifacts.weights import INDEX, read_json, read_weights
 from ftctl.errors import UsageError
 from ftctl.export import shards
 from ftctl.export.card import text
@@ -27,12 +27,14 @@ WORK = ".work"
 @dataclass(frozen=True)
 class Asked:
     """What is to be exported: `form` is merged, adapter, ollama or gguf; `shard_size` is in bytes, None: the
-    weights stay in the files that they are in; `gguf_type` is what a GGUF file holds the weights in."""
+    weights stay in the files that they are in; `gguf_type` is what a GGUF file holds the weights in; what
+    `leaves` this machine names no path of it."""
 
     form: str
     shard_size: int | None = None
     force: bool = False
     gguf_type: str = "auto"
+    leaves: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,24 @@ def _lay_out(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The form's own files; what there is to say of them comes with them."""
     files = laid_down(artifact, folder, asked.shard_size, watched.tell)
+    if asked.leaves and source.plan.job.model.local:
+        files |= _nameless(folder)
     if asked.form != "ollama":
         return files, ()
     from ftctl.export.for_ollama import add_modelfile
 
     more, notes = add_modelfile(source, folder)
     return files | more, notes
+
+
+def _nameless(folder: Path) -> dict[str, str]:
+    """Take the base model's folder out of an adapter's configuration; its name is left."""
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return {}
+    config = read_json(file)
+    base = PurePath(str(config.get("base_model_name_or_path") or "")).name
+    return put(folder, file.name, json.dumps({**config, "base_model_name_or_path": base}, indent=2) + "\n")
 
 
 def laid_down(artifact: Artifact, folder: Path, limit: int | None, tell: Tell) -> dict[str, str]:

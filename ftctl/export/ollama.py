@@ -45,8 +45,10 @@ class Checked:
 
 
 def checked(trained: Mapping[str, Any], encode: Encode, bos: tuple[int, str] | None) -> Checked:
-    """The Go template of what was trained. `encode` gives the ids of a text that has its special tokens in it;
-    `bos` is the id and text of the token that begins a text, None where the tokenizer has none.
+    """The Go template of what was trained.
+
+    `encode` gives the ids of a text with its special tokens; `bos` is the id and text of the token that
+    begins a text, None where the tokenizer has none.
 
     Raises FtctlError where no template of this kind gives the trained ids.
     """
