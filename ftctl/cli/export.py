@@ -42,6 +42,12 @@ def export(
             "--shard-size", metavar="SIZE", help="The most that a weights file holds, such as 5GB or 512MiB."
         ),
     ] = None,
+    gguf_type: Annotated[
+        str,
+        typer.Option(
+            "--gguf-type", metavar="TYPE", help="With gguf: auto (the weights' own), f32, f16, bf16 or q8_0."
+        ),
+    ] = "auto",
     adapter: Annotated[
         bool, typer.Option("--adapter", help="With hub: upload the LoRA adapter, not whole weights.")
     ] = False,
@@ -64,8 +70,9 @@ def export(
 
     merged: whole weights with tokenizer, chat template and configuration; an adapter that was not merged is
     merged for it. adapter: the LoRA adapter alone. ollama: whole weights and a Modelfile whose template gives
-    the tokens of the training, which is checked. hub: uploaded to a model repository of the Hub. Every file
-    is held against the hash that the run recorded, and a folder is there whole or not at all.
+    the tokens of the training, which is checked. gguf: one file for llama.cpp, by a package of its converter,
+    held against the weights. hub: uploaded to a model repository of the Hub. Every file is held against the
+    hash that the run recorded, and a folder is there whole or not at all.
 
     [bold]Examples[/bold]
 
@@ -76,6 +83,8 @@ def export(
     ftctl export 20260101-120000-abcd models/adapter --to adapter
 
     ftctl export support-bot --to ollama
+
+    ftctl export support-bot --to gguf --gguf-type q8_0
 
     ftctl export support-bot my-team/support-bot --to hub --token '${env:TEAM_TOKEN}'
     """
@@ -94,6 +103,8 @@ def export(
         asked = replace(asked, form="adapter" if adapter else "merged", leaves=True)
         _uploaded(source, Upload(place, public, token), asked, offline=offline, as_json=as_json)
         return
+    if form == "gguf":
+        asked = replace(asked, gguf_type=_known_type(gguf_type))
     if adapter or public or token is not None:
         raise UsageError("--adapter, --public and --token are for --to hub", "add it, or leave them out")
     made = _written(source, Path(place).expanduser(), asked)
@@ -116,6 +127,16 @@ def _meant(to: str, destination: str | None, name: str) -> tuple[str, str]:
         remedy = f"--to is one of {', '.join(known)}, or a folder, such as ./{to}"
         raise UsageError(f"{to} is no form of an export", remedy)
     return "merged", to
+
+
+def _known_type(kind: str) -> str:
+    """A type of weights in a GGUF file. Raises UsageError for another."""
+    from ftctl.errors import UsageError
+    from ftctl.export.for_gguf import TYPES
+
+    if kind not in TYPES:
+        raise UsageError(f"--gguf-type: {kind} is not one that is made here", f"one of {', '.join(TYPES)}")
+    return kind
 
 
 def _like(word: str, known: Iterable[str]) -> bool:

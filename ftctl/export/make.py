@@ -125,6 +125,8 @@ def _lay_out(
     source: Source, artifact: Artifact, folder: Path, asked: Asked, watched: Watched
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The form's own files; what there is to say of them comes with them."""
+    if asked.form == "gguf":
+        return _as_gguf(source, artifact, folder, asked, watched)
     files = laid_down(artifact, folder, asked.shard_size, watched.tell)
     if asked.leaves and source.plan.job.model.local:
         files |= _nameless(folder)
@@ -134,6 +136,18 @@ def _lay_out(
 
     more, notes = add_modelfile(source, folder)
     return files | more, notes
+
+
+def _as_gguf(
+    source: Source, artifact: Artifact, folder: Path, asked: Asked, watched: Watched
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    from ftctl.export.for_gguf import convert
+
+    model = folder / WORK / "model"
+    model.mkdir(parents=True)
+    laid_down(artifact, model, None, watched.tell)
+    watched.say("converting to GGUF")
+    return convert(source, model, folder, asked.gguf_type)
 
 
 def _nameless(folder: Path) -> dict[str, str]:
