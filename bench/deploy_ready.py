@@ -36,6 +36,7 @@ class Ready:
     wall: float
     server: float
     own: float = 0.0
+    port: int = 0
 
 
 def main() -> None:
@@ -71,8 +72,9 @@ def deployed() -> Iterator[Ready]:
 
 
 @contextmanager
-def by_hand(launched: Path, folder: Path) -> Iterator[Ready]:
-    """The same command line in the same environment, on another port, asked until it answers."""
+def by_hand(launched: Path, folder: Path, *, plain: bool = False) -> Iterator[Ready]:
+    """The same command line in the same environment, on another port, asked until it answers; a `plain` one
+    has vLLM's own key in place of ftctl's middleware."""
     launch = launch_of(launched)
     if launch is None:
         raise SystemExit(f"{launched} has no launch record")
@@ -80,12 +82,15 @@ def by_hand(launched: Path, folder: Path) -> Iterator[Ready]:
     port = free_port(HOST, ())
     argv = list(launch.argv)
     argv[argv.index("--port") + 1] = str(port)
+    if plain:
+        at = argv.index("--middleware")
+        del argv[at : at + 2]
     env = server_environment(launch, KEY, environment())
     began = time.perf_counter()
     _, process = start(argv, cwd=folder, env=env, log=folder / "server.log")
     try:
         wait_answering(f"http://{HOST}:{port}", folder / "server.log", process)
-        yield Ready(time.perf_counter() - began, cpu_seconds(process))
+        yield Ready(time.perf_counter() - began, cpu_seconds(process), port=port)
     finally:
         stop_session(process, grace=5.0)
 
