@@ -24,6 +24,7 @@ VERBS = (
     "logs",
     "stop",
     "chat",
+    "report",
     "data",
     "import",
     "schema",
