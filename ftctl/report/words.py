@@ -45,7 +45,7 @@ def nearer(text: str, folders: Folders) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A figure with the digits that matter: 0.851, 12.34, 1,234, 3.2e-05; a dash where there is none."""
+    """A figure with the digits that matter: 0.851, 12.34, 1,234, 3.20e-05; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
@@ -53,7 +53,7 @@ def figure(value: float | None) -> str:
         return f"{value:,.0f}"
     if size == 0 or size >= 0.1:
         return f"{value:.{3 - sum(size >= bound for bound in (10, 100))}f}"
-    return f"{value:.3g}"
+    return f"{value:#.3g}"
 
 
 def signed(value: float | None) -> str:
