@@ -27,7 +27,7 @@ def run_in(root: Path, *, name: str = "small") -> RunDir:
 
 
 def trained(run: RunDir, steps: int = 40, *, resumed: bool = False) -> None:
-    """The events of a training of so many steps; `resumed`: from its checkpoint at half-way, after five more."""
+    """Events of a training; `resumed`: taken up from its checkpoint at half-way, five steps after it."""
     run.emit("run", {"state": "started"}, BEGAN)
     run.emit("begin", {"total_steps": steps, "epochs": 3, "world_size": 1}, BEGAN)
     half = steps // 2
