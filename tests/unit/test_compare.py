@@ -1,4 +1,4 @@
-"""`ftctl compare`: runs that were measured, runs that were not, and answers that would write to a terminal."""
+"""`ftctl compare`: runs that were measured, runs that were not, and answers that try to write on a terminal."""
 
 from __future__ import annotations
 
