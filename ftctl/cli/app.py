@@ -25,6 +25,7 @@ VERBS = (
     "logs",
     "stop",
     "chat",
+    "export",
     "data",
     "import",
     "schema",

@@ -134,7 +134,7 @@ def _asked() -> tuple[Metric, ...]:
             needs="server", better=LOWER, scale="1 and more", worst=None,
         ),
         _metric(
-            "python", "python", "the function",
+            "python", "python", "ftctl",
             "Mean of what your function gives for (prediction, reference, question): a bool, or a number "
             "from 0 to 1. It runs in a process of its own; a crash, a time-out or another value is 0, noted.",
             "your function",
