@@ -1,4 +1,4 @@
-"""`ftctl compare`: runs that were measured, runs that were not, and answers that try to write on a terminal."""
+"""`ftctl compare`: runs that were measured, runs that were not, and answers that write on terminals."""
 
 from __future__ import annotations
 
