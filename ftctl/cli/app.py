@@ -26,6 +26,7 @@ VERBS = (
     "stop",
     "chat",
     "export",
+    "report",
     "data",
     "import",
     "schema",
