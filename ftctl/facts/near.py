@@ -1,9 +1,9 @@
 """Finds rows that stand in held-out files and in training files too: the same ones, and nearly the same ones.
 
 Rows are the same where their texts are, once normalised; nearly the same where the sets of their shingles
-(every three tokens in a row) have a Jaccard index of 0.8 or more: Broder 1997, On the resemblance and containment
-of documents. The search is exact, by prefix filtering with rare shingles first: Chaudhuri, Ganti and Kaushik
-2006, and Bayardo, Ma and Srikant 2007 (All-Pairs).
+(every three tokens in a row) have a Jaccard index of 0.8 or more: Broder 1997, On the resemblance and
+containment of documents. The search is exact, by prefix filtering with rare shingles first: Chaudhuri, Ganti
+and Kaushik 2006, and Bayardo, Ma and Srikant 2007 (All-Pairs).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class HeldOut:
             self._count[one] = self._count.get(one, 0) + 1
 
     def find(self, texts: Iterable[str]) -> Near | None:
-        """The held-out row that a training row is, or is nearly; `line` is left 0. None where there is none."""
+        """The held-out row that a training row is, or is nearly; `line` is left 0. None: there is none."""
         tokens = tokens_of(texts)
         same = self._same.get(_whole(tokens))
         if same is not None:
