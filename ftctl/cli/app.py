@@ -17,6 +17,7 @@ VERBS = (
     "resume",
     "watch",
     "runs",
+    "compare",
     "rerun",
     "rm",
     "deploy",
