@@ -89,7 +89,8 @@ def start(
         scoring, yes = score_files(artifact.path, plan)
         files |= scoring
         plan = replace(plan, yes=yes)
-    local = artifact.kind != "adapter" or Path(artifact.base or "").is_absolute()
+    base = str(artifact.base if plan.adapter == "attach" else artifact.path)
+    local = Path(base).is_absolute()
     foreseen = engine_server.ahead(plan, python=engine.python, local=local, machine=machine)
     if ahead is not None and not ahead.fits(foreseen, lease):
         end_ahead(ahead)
@@ -116,7 +117,7 @@ def start(
             str(folder),
             str(artifact.path),
             made_by,
-            base=str(artifact.base if plan.adapter == "attach" else artifact.path),
+            base=base,
             adapters=plan.adapters,
             lora_rank=taken_rank(plan, artifact),
             template=plan.chat_template,
