@@ -25,6 +25,7 @@ VERBS = (
     "stop",
     "chat",
     "export",
+    "report",
     "data",
     "import",
     "schema",
