@@ -25,6 +25,7 @@ VERBS = (
     "stop",
     "chat",
     "report",
+    "plot",
     "data",
     "import",
     "schema",
