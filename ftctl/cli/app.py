@@ -24,6 +24,7 @@ VERBS = (
     "logs",
     "stop",
     "chat",
+    "export",
     "report",
     "plot",
     "data",

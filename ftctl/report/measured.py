@@ -135,7 +135,7 @@ def _number(value: object) -> float | None:
 
 
 def interval_chart(found: tuple[Measure, ...]) -> dict[str, Any] | None:
-    """The figures of quality from 0 to 1 of both models with their intervals, as inside/report_charts.py takes them."""
+    """Both models' figures of quality from 0 to 1, with intervals, as inside/report_charts.py takes them."""
     rows = [
         {"label": one.label, "models": models}
         for one in found
