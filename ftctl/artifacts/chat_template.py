@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ftctl.artifacts.weights import read_json
+from ftctl.artifacts.weights import read_json, read_template
 
 TRAINED = "trained_template.json"
 JINJA, GENERATION = "chat_template.jinja", "generation_config.json"
@@ -22,7 +22,7 @@ def saved_template(folder: Path) -> Any:
     """The chat template that a reader of the folder finds: of a file of its own, else of its tokenizer's."""
     file, config = folder / JINJA, folder / "tokenizer_config.json"
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        return read_template(file)
     return read_json(config).get("chat_template") if config.is_file() else None
 
 
