@@ -32,6 +32,7 @@ from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.store import Entry
+from ftctl.deployments.template_trial import try_templates
 from ftctl.deployments.tls import check_tls
 from ftctl.deployments.told import parity_line
 from ftctl.errors import UsageError
@@ -88,6 +89,7 @@ def start(
     check_engine(engine)
     check_artifact(artifact, plan.engine)
     check_remote_code(model_facts, trust=trust_remote_code)
+    try_templates(artifact, plan, engine)
     key = chosen_key(deploy.api_key, os.environ) if behind is None else behind.key
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
