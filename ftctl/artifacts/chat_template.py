@@ -45,7 +45,8 @@ def mended(folder: Path, trained: Mapping[str, Any]) -> Iterator[tuple[str, str,
 def usual_kwargs(folder: Path) -> dict[str, Any]:
     """What a server's chat template is to be told unasked: not to think, where that alone was trained."""
     file = folder / TRAINED
-    return dict(read_json(file).get("usual") or {}) if file.is_file() else {}
+    usual = read_json(file).get("usual") if file.is_file() else None
+    return usual if isinstance(usual, dict) else {}
 
 
 def stops(folder: Path) -> frozenset[int]:

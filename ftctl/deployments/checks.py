@@ -52,9 +52,9 @@ def check_artifact(artifact: Artifact, engine: str) -> None:
         _holds(artifact.path, "config.json", "*.safetensors", "a model")
 
 
-def check_remote_code(model: ModelFacts, *, trust: bool) -> None:
+def check_remote_code(model: ModelFacts, deploy: Deploy, *, trust: bool) -> None:
     """Raises UsageError for a model that only code of its own could load, which nobody has allowed."""
-    for what, remedy in served_code(model, trust=trust):
+    for what, remedy in served_code(model, deploy, trust=trust):
         raise UsageError(f"{model.path}: {what}", remedy)
 
 

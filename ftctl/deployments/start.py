@@ -88,7 +88,7 @@ def start(
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact, plan.engine)
-    check_remote_code(model_facts, trust=trust_remote_code)
+    check_remote_code(model_facts, deploy, trust=trust_remote_code)
     try_templates(artifact, plan, engine)
     key = chosen_key(deploy.api_key, os.environ) if behind is None else behind.key
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None

@@ -9,7 +9,7 @@ import pytest
 
 from ftctl.deployments.template_trial import check_templates, templates_of
 from ftctl.errors import FtctlError
-from tests.conftest import Cli
+from tests.conftest import Cli, demo_job
 from tests.unit.test_template_trial import LOOP
 
 pytestmark = pytest.mark.engine
@@ -54,3 +54,12 @@ def test_a_deployment_with_such_a_template_is_one_error(
     answer = ftctl("deploy", "m", "--engine-python", vllm_python, timeout=120, code=1)
     assert "its chat template does not end" in answer.err
     assert ftctl("ps", "--all", "--json", code=0).data["deployments"] == []
+
+
+def test_a_training_renders_no_such_template_either(ftctl: Cli, tiny_model: Path) -> None:
+    subprocess.run(["cp", "-r", tiny_model, ftctl.cwd / "m"], check=True)
+    (ftctl.cwd / "m" / "chat_template.jinja").write_text(LOOP)
+    model = {"path": "m", "template": "qwen3_nothink"}
+    job = demo_job(Path("m"), ftctl.cwd / "job.yaml", model=model)
+    answer = ftctl("plan", job, "--check-template", timeout=240, code=1)
+    assert "the model's chat template does not end" in answer.err

@@ -21,13 +21,14 @@ from ftctl.artifacts.verify import adapter_in, model_in
 from ftctl.deployments.checks import check_remote_code
 from ftctl.errors import FtctlError
 from ftctl.facts.model_dir import model_facts
+from ftctl.job.model import Deploy
 
 def look(folder):
     if (folder / "adapter_config.json").exists():
         adapter_in(folder, "base")
     else:
         model_in(folder)
-        check_remote_code(model_facts(folder), trust=False)
+        check_remote_code(model_facts(folder), Deploy(), trust=False)
 
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     try:
@@ -102,3 +103,6 @@ def test_code_of_its_own_is_served_where_the_job_allows_it(ftctl: Cli) -> None:
     job = ftctl.cwd / "job.yaml"
     job.write_text("name: t\nmodel: {path: ./m, trust_remote_code: true}\ndeploy: {gpus: 0}\n")
     ftctl("plan", job, code=0)
+    job.write_text("name: t\nmodel: ./m\ndeploy: {gpus: 0}\n")
+    ftctl("plan", job, code=2)
+    ftctl("plan", job, "--set", "deploy.native.trust_remote_code=true", code=0)
