@@ -12,12 +12,20 @@ from typing import Any
 from ftctl.artifacts.chat_template import saved_template, usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.weights import read_template
 from ftctl.deployments import store
 from ftctl.deployments.adapters import look_at
 from ftctl.deployments.ahead import Ahead, end_ahead
 from ftctl.deployments.attach import bring_back
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
-from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
+from ftctl.deployments.checks import (
+    check_artifact,
+    check_engine,
+    check_name,
+    check_remote_code,
+    chosen_key,
+    chosen_port,
+)
 from ftctl.deployments.launch import PACE, Pace, launch_of_server, write_launch
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.overlay import overlay_links, overlay_template
@@ -25,6 +33,7 @@ from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.store import Entry
+from ftctl.deployments.template_trial import try_templates
 from ftctl.deployments.tls import check_tls
 from ftctl.deployments.told import parity_line
 from ftctl.errors import Interrupted, UsageError
@@ -82,6 +91,8 @@ def start(
     engine_server = server(plan.engine)
     check_engine(engine)
     check_artifact(artifact, plan.engine)
+    check_remote_code(model_facts, deploy, trust=trust_remote_code)
+    try_templates(artifact, plan, engine)
     key = _key(deploy, behind, ahead)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
@@ -222,5 +233,5 @@ def _overlay(
             f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
             "fetch the model and name its folder, or set deploy.engine: vllm",
         )
-    own = saved_template(model) if plan.chat_template is None else Path(plan.chat_template).read_text("utf-8")
+    own = saved_template(model) if plan.chat_template is None else read_template(Path(plan.chat_template))
     return files | overlay_template(own, plan.template_kwargs, OVERLAY), overlay_links(model, OVERLAY)
