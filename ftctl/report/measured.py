@@ -11,6 +11,8 @@ from ftctl.judge.model import Evaluation, label
 from ftctl.report.records import Records
 from ftctl.report.words import figure, signed
 
+COST = ("latency", "requests_per_second", "tokens_per_second")  # how figures begin that are not of quality
+
 
 @dataclass(frozen=True)
 class Value:
@@ -133,11 +135,13 @@ def _number(value: object) -> float | None:
 
 
 def interval_chart(found: tuple[Measure, ...]) -> dict[str, Any] | None:
-    """The figures from 0 to 1 of both models with their intervals, as inside/report_charts.py takes them."""
+    """Both models' figures of quality from 0 to 1, with intervals, as inside/report_charts.py takes them."""
     rows = [
         {"label": one.label, "models": models}
         for one in found
-        if (models := _models(one)) and all(0 <= model["value"] <= 1 for model in models)
+        if not one.name.startswith(COST)
+        and (models := _models(one))
+        and all(0 <= model["value"] <= 1 for model in models)
     ]
     if not rows:
         return None
