@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from ftctl.advice.origin import origin, size
 from ftctl.job.model import RETRIEVAL, Train
 from ftctl.plan.compute import rows_of
 from ftctl.plan.model import Plan
@@ -136,6 +135,8 @@ def _rows_for(plan: Plan, train: Train, kind: str, fits: Callable[[int], bool], 
     rows = rows_of(plan.job, plan.facts)
     if train.task != "sft" or not rows or not fits(rows) or _small(plan):
         return None
+    from ftctl.advice.origin import origin  # it compiles patterns, for few jobs
+
     found = origin(plan.job.model.path, plan.facts.model.has_chat_template)
     return f"{rows} rows, {than}, for {found.words}" if found is not None and found.kind == kind else None
 
@@ -144,13 +145,15 @@ def _memory(plan: Plan, train: Train) -> str | None:
     """LoRA or full training of weights in 16 bits that the GPU cannot hold; where sizes are known."""
     devices = plan.train.devices if plan.train is not None else ()
     memories = [gpu.memory for gpu in plan.facts.machine.gpus if gpu.index in devices and gpu.memory]
+    if train.quantization is not None or not memories or train.method == "freeze":
+        return None
+    from ftctl.advice.origin import size  # it compiles patterns, for jobs on a known GPU
+
     parameters = size(plan.facts.model)
-    if train.quantization is not None or not memories or parameters is None:
+    if parameters is None:
         return None
     split = len(memories) if {"deepspeed", "fsdp"} & set(train.native) else 1
-    method = "LoRA" if train.method in ("lora", "oft") else f"{train.method} training"
-    if train.method == "freeze":
-        return None
+    method = "full training" if train.method == "full" else "LoRA"
     need = parameters * (LORA_BYTES if method == "LoRA" else FULL_BYTES)
     if need <= min(memories) * split:
         return None
