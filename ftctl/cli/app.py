@@ -24,6 +24,8 @@ VERBS = (
     "logs",
     "stop",
     "chat",
+    "export",
+    "report",
     "data",
     "import",
     "schema",

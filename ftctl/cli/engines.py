@@ -11,7 +11,9 @@ from ftctl.cli.options import Json
 if TYPE_CHECKING:
     from ftctl.engines.inventory import Entry
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="llamafactory, flagembedding, vllm or lmdeploy.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="llamafactory, flagembedding, vllm, lmdeploy or judge.")
+]
 MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One engine; without it, all.")]
 Which = Annotated[
     str | None,

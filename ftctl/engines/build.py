@@ -62,11 +62,11 @@ def _version(recipe: Recipe, python: Path, environ: Mapping[str, str]) -> str:
     """What imports here: the engine's version, or those of a layer's trackers. Raises FtctlError."""
     if recipe.base is None:
         asked = [recipe.variant.distribution]
-        return check(python, module=recipe.engine.module, asked=asked, environ=environ).version
+        return check(python, modules=recipe.engine.modules, asked=asked, environ=environ).version
     found = []
     for name in recipe.trackers:
         tracker = TRACKERS[name]
-        answer = check(python, module=tracker.module, asked=[tracker.distribution], environ=environ)
+        answer = check(python, modules=[tracker.module], asked=[tracker.distribution], environ=environ)
         found.append(f"{name} {answer.version}")
     return ", ".join(found)
 

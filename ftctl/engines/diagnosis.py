@@ -47,7 +47,7 @@ def diagnose(name: str | None, environ: Mapping[str, str]) -> list[Diagnosis]:
 def _ask(engine: Engine, variant: str, python: Path, size: int, environ: Mapping[str, str]) -> Diagnosis:
     asked = [one.distribution for one in engine.variants if variant in ("user", one.name)]
     try:
-        health = check(python, module=engine.module, asked=asked, environ=environ)
+        health = check(python, modules=engine.modules, asked=asked, environ=environ)
     except (FtctlError, OSError) as error:
         return Diagnosis(engine.name, variant, python, size, problem=str(error))
     return Diagnosis(engine.name, variant, python, size, health.version, health.torch, health.python)

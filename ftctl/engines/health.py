@@ -16,8 +16,9 @@ from ftctl.errors import FtctlError
 TIMEOUT = 300.0  # seconds; a cold import on a busy machine takes up to a minute
 PROBE = """\
 import importlib, importlib.metadata as metadata, json, platform, sys
-module, *asked = sys.argv[1:]
-importlib.import_module(module)
+modules, *asked = sys.argv[1:]
+for module in modules.split(","):
+    importlib.import_module(module)
 torch = sys.modules.get("torch")
 installed = {name.lower() for found in metadata.distributions() if (name := found.metadata["Name"])}
 version = next(metadata.version(name) for name in asked if name.lower() in installed)
@@ -35,24 +36,27 @@ class Health:
     torch: str | None = None
 
 
-def check(python: Path, *, module: str, asked: Sequence[str], environ: Mapping[str, str]) -> Health:
-    """Import `module` and ask the version of the first of the distributions `asked` that is there.
+def check(
+    python: Path, *, modules: Sequence[str], asked: Sequence[str], environ: Mapping[str, str]
+) -> Health:
+    """Import `modules` and ask the version of the first of the distributions `asked` that is there.
 
     Raises FtctlError with the last lines of what went wrong.
     """
     env = {name: value for name, value in environ.items() if name not in UNSET}
     # A hub that cannot be reached must not hold up an import, and a look must leave nothing behind.
     env |= {"HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    argv = [str(python), "-c", PROBE, module, *asked]
+    argv = [str(python), "-c", PROBE, ",".join(modules), *asked]
+    what = f"import {', '.join(modules)}"
     try:
         done = process.run(argv, env=env, cwd=Path(os.sep), timeout=TIMEOUT)
     except TimeoutExpired as error:
-        raise FtctlError(f"`import {module}` did not end within {TIMEOUT:.0f} s") from error
+        raise FtctlError(f"`{what}` did not end within {TIMEOUT:.0f} s") from error
     answer = _answer(done.out) if done.code == 0 else None
     if answer is None:
         lines = [line for line in (done.err or done.out).splitlines() if line.strip()][-4:]
         said = "\n".join(f"    {line}" for line in lines)
-        raise FtctlError(f"`import {module}` failed in {python}:\n{said}", "build it anew, or report it")
+        raise FtctlError(f"`{what}` failed in {python}:\n{said}", "build it anew, or report it")
     return Health(str(answer["version"]), str(answer["python"]), answer["torch"])
 
 

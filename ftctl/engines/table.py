@@ -29,7 +29,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine. `module` must import for it to be healthy; `job` says what it is for."""
+    """One engine. `module` and `more` must import for it to be healthy; `job` says what it is for."""
 
     name: str
     title: str
@@ -37,11 +37,17 @@ class Engine:
     module: str
     variants: tuple[Variant, ...]
     python: str = "3.11"
+    more: tuple[str, ...] = ()
 
     @property
     def trains(self) -> bool:
         """Whether it trains, and so reports to trackers."""
         return self.job.startswith("trains")
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """All that must import."""
+        return (self.module, *self.more)
 
 
 ENGINES: Mapping[str, Engine] = {
@@ -83,6 +89,22 @@ ENGINES: Mapping[str, Engine] = {
             "serves models on a GPU",
             "lmdeploy",
             (Variant("cuda", "lmdeploy"),),
+        ),
+        Engine(
+            "judge",
+            "the judge",
+            "asks, counts and draws in evaluations",
+            "sacrebleu",
+            (Variant("cpu", "sacrebleu"),),
+            more=(
+                "aiohttp",
+                "sklearn.metrics",
+                "rouge_score",
+                "jsonschema",
+                "jieba",
+                "matplotlib",
+                "plotext",
+            ),
         ),
     )
 }

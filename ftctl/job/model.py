@@ -50,6 +50,7 @@ class Data:
     train: tuple[Dataset, ...]
     eval: tuple[Dataset, ...] = ()
     eval_share: float | int | None = None
+    test: tuple[Dataset, ...] = ()
     mix: str = "concat"  # concat | interleave_under | interleave_over
     workers: int | None = None
 
@@ -104,6 +105,7 @@ class EarlyStopping:
     patience: int = 3
 
 
+GREEDY: Mapping[str, Any] = {"temperature": 0.0, "max_tokens": 512, "seed": 0}  # where a job says nothing
 RETRIEVAL = ("embedding", "reranker")  # the tasks that learn from queries with passages
 
 
@@ -242,6 +244,25 @@ class Deploy:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """How the served model is judged. `data` empty means data.test; each of `metrics` is one name with its
+    options, files absolute; `sampling` has temperature, max_tokens, seed and what else is set; `timeout` is
+    in seconds; `max_errors` is a share, 0 to 1; `compare` is base or a run."""
+
+    data: tuple[Dataset, ...] = ()
+    system: str | None = None
+    metrics: tuple[Mapping[str, Any], ...] = field(default_factory=lambda: ({"exact_match": {}},))
+    sampling: Mapping[str, Any] = field(default_factory=lambda: dict(GREEDY))
+    concurrency: int = 16
+    retries: int = 3
+    timeout: float = 120.0
+    max_errors: float = 0.0
+    compare: str | None = None
+    gate: Mapping[str, str] = field(default_factory=dict)
+    engine_python: Path | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One job file, normalised. `file` is where it was read from; `source` its text as submitted."""
 
@@ -260,6 +281,7 @@ class Job:
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set
     silence: tuple[str, ...] = ()  # names of engine rules that are not to speak
     shown: str = ""  # the file as the user named it, for messages
+    evaluate: Evaluate | None = None
 
 
 def problem_at(job: Job, key: str, message: str, remedy: str = "") -> Problem:

@@ -18,7 +18,7 @@ from ftctl.engines.table import find, variant_of
 from ftctl.paths import engines_dir
 
 pytestmark = pytest.mark.engine
-NAMES = ("llamafactory", "flagembedding", "vllm", "lmdeploy")
+NAMES = ("llamafactory", "flagembedding", "vllm", "lmdeploy", "judge")
 INSTALL_TIMEOUT = 1800.0  # seconds; LMDeploy's packages are 4 GB to fetch
 ANSWERS = (
     ("llamafactory", "bin/llamafactory-cli", ("version",), "version 0.9.5"),
@@ -69,7 +69,7 @@ def test_it_installs_without_a_gpu_and_imports(name: str) -> None:
     assert found["version"] == recipe.locked_version
     assert found["interpreter"] == str(folder / "bin" / "python")
     assert found["python"].startswith(f"{engine.python}.")
-    if variant.name == "cpu":
+    if variant.name == "cpu" and "torch" in recipe.packages:
         assert found["torch"] == recipe.packages["torch"] == "2.13.0+cpu"
 
 

@@ -221,7 +221,7 @@ def test_uvs_failures_are_said_in_plain_words(output: str, what: str) -> None:
 
 def test_health_names_the_interpreter_that_cannot_import() -> None:
     with pytest.raises(FtctlError, match=r"(?s)import no_such_module.*No module named"):
-        check(Path(sys.executable), module="no_such_module", asked=["none"], environ=os.environ)
+        check(Path(sys.executable), modules=["no_such_module"], asked=["none"], environ=os.environ)
 
 
 def test_a_library_that_the_machine_lacks_is_said_before_anything_is_fetched(tmp_path: Path) -> None:

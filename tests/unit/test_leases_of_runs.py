@@ -31,6 +31,7 @@ from ftctl.run.control import stop
 from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from ftctl.run.follow import follow
+from ftctl.supervise.ahead import ServerAhead
 from ftctl.supervise.serving import deploy
 from tests.conftest import Cli
 from tests.gpu_leases import STANDIN, ask, cards, held, race
@@ -113,7 +114,7 @@ def test_a_deployment_after_training_keeps_only_what_it_serves_on(
     run = create(decided, {}, tmp_path)
     assert ask(leases, 2).gpus == (0, 1)  # as the node is given it
 
-    deploy(run, decided, Artifact("hub", Path("some/model")))
+    deploy(run, decided, Artifact("hub", Path("some/model")), ServerAhead(run, decided))
     entry = store.get("ft")
     (holder,) = holders(leases)
     assert (holder.index, holder.what, holder.pid) == (1, "deployment ft", entry.deployment.process.pid)
