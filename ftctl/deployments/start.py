@@ -82,7 +82,8 @@ def start(
     model_name = name if behind is None else behind.front
     plan = planned(artifact, deploy, model_name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
-    _check(artifact, plan, deploy, engine, model_facts, trust=trust_remote_code)
+    check_engine(engine)
+    _check_harmless(artifact, deploy, plan, engine, model_facts)
     key = _key(deploy, behind, ahead)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
@@ -137,22 +138,6 @@ def start(
     return entry.deployment
 
 
-def _check(
-    artifact: Artifact,
-    plan: ServePlan,
-    deploy: Deploy,
-    engine: EngineFacts,
-    model_facts: ModelFacts,
-    *,
-    trust: bool,
-) -> None:
-    """Refuse an engine that cannot serve here, and a model that must not be or cannot be served."""
-    check_engine(engine)
-    check_artifact(artifact, plan.engine)
-    check_remote_code(model_facts, deploy, trust=trust)
-    try_templates(artifact, plan, engine)
-
-
 def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     """The key of the server: one that was begun ahead has it already. Raises Interrupted where that was
     stopped meanwhile."""
@@ -162,6 +147,15 @@ def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     if now is None or (now.ended is not None and not now.why):
         raise Interrupted(f"{ahead.entry.name} was stopped while it was starting")
     return store.key_of(now)
+
+
+def _check_harmless(
+    artifact: Artifact, deploy: Deploy, plan: ServePlan, engine: EngineFacts, facts: ModelFacts
+) -> None:
+    """Raises UsageError and FtctlError for what a server is not to load: the engine would, or would hang."""
+    check_artifact(artifact, plan.engine)
+    check_remote_code(facts, deploy, trust=plan.trust_remote_code)
+    try_templates(artifact, plan, engine)
 
 
 def _tell(entry: Entry, detail: str, emit: Emit, **more: object) -> None:
