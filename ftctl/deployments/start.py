@@ -98,7 +98,7 @@ def start(
         scoring, yes = score_files(artifact.path, plan)
         files |= scoring
         plan = replace(plan, yes=yes)
-    local = artifact.kind != "adapter" or Path(artifact.base or "").is_absolute()
+    local = Path(_base(artifact, plan)).is_absolute()
     foreseen = engine_server.ahead(plan, python=engine.python, local=local, machine=machine)
     if ahead is not None and not ahead.fits(foreseen, lease):
         end_ahead(ahead)
@@ -115,23 +115,11 @@ def start(
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), ahead.folder if ahead else fresh_folder(name)
-        deployment = Deployment(
-            name,
-            plan.engine,
-            plan.name,
-            url,
-            NOBODY,
-            time.time(),
-            str(folder),
-            str(artifact.path),
-            made_by,
-            base=str(artifact.base if plan.adapter == "attach" else artifact.path),
-            adapters=plan.adapters,
-            lora_rank=taken_rank(plan, artifact),
-            template=plan.chat_template,
+        deployment = replace(
+            _deployment(name, plan, artifact, url, folder),
+            run=made_by,
             listens=None if secured is None else here.strip("[]"),
             behind=None if behind is None else behind.front,
-            **_use(plan),
         )
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
         lay_out(folder, rendered, key)
@@ -155,6 +143,30 @@ def start(
         entry = store.change(entry, ready=time.time())
     store.note(entry, {"state": "ready", "url": url, "model": plan.name})
     return entry.deployment
+
+
+def _deployment(name: str, plan: ServePlan, artifact: Artifact, url: str, folder: Path) -> Deployment:
+    """What is known of a server before it is started."""
+    return Deployment(
+        name,
+        plan.engine,
+        plan.name,
+        url,
+        NOBODY,
+        time.time(),
+        str(folder),
+        str(artifact.path),
+        base=_base(artifact, plan),
+        adapters=plan.adapters,
+        lora_rank=taken_rank(plan, artifact),
+        template=plan.chat_template,
+        **_use(plan),
+    )
+
+
+def _base(artifact: Artifact, plan: ServePlan) -> str:
+    """The weights that the server loads first."""
+    return str(artifact.base if plan.adapter == "attach" else artifact.path)
 
 
 def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
