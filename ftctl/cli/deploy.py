@@ -252,7 +252,7 @@ def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine
     """
     from dataclasses import replace
 
-    from ftctl.deployments.start import planned
+    from ftctl.deployments.planned import planned
     from ftctl.errors import JobError
     from ftctl.facts.model import Facts
     from ftctl.facts.packages import packages_of
