@@ -27,6 +27,7 @@ VERBS = (
     "chat",
     "export",
     "report",
+    "plot",
     "data",
     "import",
     "schema",
