@@ -63,6 +63,7 @@ faults: $(READY) ## strike runs and deployments (minutes); FAULTS=N, DEPLOYMENTS
 	$(BIN)/python -m tests.faults.suite $(FAULTS) $(SEEDED)
 	$(BIN)/python -m tests.faults.deployments $(DEPLOYMENTS) $(SEEDED)
 	$(BIN)/python -m tests.faults.real $(SEEDED)
+	$(BIN)/python -m tests.faults.real_deployments $(SEEDED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
