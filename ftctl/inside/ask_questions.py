@@ -8,12 +8,14 @@ gets a line with that error all the same.
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import pathlib
 import random
 import signal
 import ssl
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +37,9 @@ class Asking:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.url = asked["address"] + PATH
+        # Unbuffered: an answer is in the file as soon as it is there.
+        self.file = open(asked["predictions"], "ab", buffering=0)  # noqa: SIM115 - closed with the process
+        alone(self.file)
         self.known = answered(asked["predictions"])
         self.questions = questions(asked["questions"], self.known)
         self.total, self.done, self.errors = asked["rows"], len(self.known), 0
@@ -42,8 +47,6 @@ class Asking:
         self.unreached_since: float | None = None
         self.gone = ""
         self.most_in_a_row = max(IN_A_ROW, 2 * asked["concurrency"])
-        # Unbuffered: an answer is in the file as soon as it is there.
-        self.file = open(asked["predictions"], "ab", buffering=0)  # noqa: SIM115 - closed with the process
 
     async def work(self, session: aiohttp.ClientSession) -> None:
         """Take one question after another until there is none."""
@@ -134,14 +137,22 @@ NOTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
+def alone(file: Any) -> None:
+    """Hold the predictions: one whose evaluation was killed is about to end. Exits where it does not."""
+    for _ in range(100):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.1)
+    sys.exit(f"another evaluation is writing {file.name}")
+
+
 def answered(path: str) -> set[str]:
     """The ids that have a good answer. A last line that a kill has cut short is taken away."""
     good: set[str] = set()
-    place = pathlib.Path(path)
-    if not place.exists():
-        return good
     end = 0
-    with open(place, "rb+") as file:
+    with open(path, "rb+") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 break
@@ -206,8 +217,11 @@ async def main() -> int:
     began, before = time.monotonic(), asking.done
     async with aiohttp.ClientSession(connector=connector(asked), headers=headers, timeout=timeout) as session:
         workers = asyncio.gather(*(asking.work(session) for _ in range(asked["concurrency"])))
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, workers.cancel)
+            loop.add_signal_handler(number, workers.cancel)
+        if stat.S_ISFIFO(os.fstat(0).st_mode):
+            loop.add_reader(0, workers.cancel)  # it ends when who started this is gone
         ended = await followed(workers, asking)
     seconds = round(time.monotonic() - began, 3)
     asking.tell(ended=ended, why=asking.gone, asked=asking.done - before, seconds=seconds)
