@@ -24,6 +24,7 @@ VERBS = (
     "logs",
     "stop",
     "chat",
+    "evaluate",
     "data",
     "import",
     "schema",

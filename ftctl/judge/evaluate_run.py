@@ -172,16 +172,18 @@ def figures_of(folder: Path) -> dict[str, float]:
     return {name: one["value"] for name, one in found.items()}
 
 
-def summary(place: Path, note: str = "") -> dict[str, Any]:
-    """What came of the evaluations of a run, as its event and its envelope carry it."""
-    tuned, base = figures_of(place / TUNED), figures_of(place / BASE)
+def summary(place: Path, other: Path | None = None, note: str = "") -> dict[str, Any]:
+    """What came of the evaluations in `place`, as events and envelopes carry it; `other` is what they are
+    compared with, where that is not the base that lies there."""
     own = read(place / TUNED / FIGURES)
+    tuned, base = figures_of(place / TUNED), figures_of(other or place / BASE)
     return {
         "answers": own.get("answers"),
         "tuned": tuned,
         "base": base or None,
         "difference": {name: value - base[name] for name, value in tuned.items() if name in base},
-        "note": note,
+        "figures": own.get("figures") or {},
+        "notes": [*(own.get("notes") or ()), *([note] if note else ())],
     }
 
 

@@ -72,6 +72,10 @@ def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
     evaluation = evaluation_of(run)
     if evaluation is not None:
         result["evaluation"] = as_data(evaluation)
+    elif (run.path / "evaluations").is_dir():
+        from ftctl.judge.evaluate_run import summary
+
+        result["evaluation"] = summary(run.path / "evaluations")
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
     sys.stdout.write(envelope(verb, result, exit_code=ending.exit_code, error=detail) + "\n")
     return ending.exit_code
@@ -87,9 +91,13 @@ def _show_deployment(run: RunDir) -> None:
 
 
 def _show_evaluation(run: RunDir) -> None:
-    """How the served model compares with its base, where rows were held out."""
+    """How the served model compares with its base, where it was measured."""
     from ftctl.view.comparison import comparison, evaluation_of
 
     evaluation = evaluation_of(run)
     if evaluation is not None:
         say(comparison(evaluation))
+    elif (run.path / "evaluations").is_dir():
+        from ftctl.view.evaluated import evaluated
+
+        say(evaluated(run.path / "evaluations"))
