@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.load import told
 from bench.measure import FTCTL, PYTHON, ROOT, machine, write
-from bench.proxy import running, told
+from bench.proxy import running
 from ftctl.deployments.ports import free_port
 
 PROGRAM = ROOT / "ftctl" / "inside" / "ask_questions.py"
@@ -108,9 +109,8 @@ def on_vllm(python: str, scratch: Path) -> list[str]:
         "## vLLM with the demo's untrained model", "",
         "| | ftctl | a plain client | ratio |", "|---|---|---|---|",
         f"| questions a second | {told(own)} | {told(plain)} | {told(ratios)} |", "",
-        f"{ASKED} questions of up to {TOKENS} tokens, {VLLM_AT_ONCE} at a time, on the CPU. The plain client is",
-        "asyncio's streams with connections that are kept. The two ask in turns, "
-        f"{ROUNDS} times after one that is",
+        f"{ASKED} questions of up to {TOKENS} tokens, {VLLM_AT_ONCE} at a time, on the CPU. The plain client",
+        f"is asyncio's streams on kept connections. The two ask in turns, {ROUNDS} times after one that is",
         "thrown away: each figure is the median with the lowest and highest, a ratio that of two neighbours.",
     ]  # fmt: skip
 

@@ -201,6 +201,13 @@ def _open_address(job: View) -> Broken:
         yield ("deploy", "host"), (message, "write api_key: ${env:NAME}, or remove host")
 
 
+def _gate(job: View) -> Broken:
+    if job.has("evaluate.gate"):
+        from ftctl.job.gate_rules import gate  # few jobs have one
+
+        yield from gate(job)
+
+
 def _evaluation(job: View) -> Broken:
     if job.has("evaluate") or job.has("data.test"):
         from ftctl.job.evaluate_rules import broken as wrong  # most jobs judge nothing
@@ -245,6 +252,7 @@ RULES: tuple[Rule, ...] = (
          _adapters),
     Rule("speculative", "A draft by a model names it, and a draft without one does not.", _speculative),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
+    Rule("gate", "`evaluate.gate` has rules that can be read, over figures that are measured.", _gate),
     Rule("evaluation", "`evaluate` needs `deploy`, and `evaluate.data` or `data.test`. Embedders and "
          "rerankers are measured on `data.eval` instead.", _evaluation),
     Rule("silence", "`silence` names rules that there are.", _silence),

@@ -16,15 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, UsageError
 from ftctl.job.model import Dataset, Evaluate, Job
 from ftctl.judge.ask_chat import PREDICTIONS, Endpoint, Manner, Tell, ask
 from ftctl.judge.question_files import lay_out
 from ftctl.record import to_record
+from ftctl.run.find import find
 
-REQUEST, FIGURES, SCORES = "request.json", "figures.json", "scores.jsonl"
+REQUEST = "request.json"
+COUNTED = ("figures.json", "scores.jsonl", "statistics.npz")
+FIGURES = COUNTED[0]
 EVALUATIONS = "evaluations"
+COMPARISON = "comparison.json"
 BASE, TUNED = "base", "tuned"
+HELD_OUT = "data/test_{}.jsonl"  # in a run: what is held out of each training file
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,20 @@ class Model:
     identity: Mapping[str, Any]
 
 
-def wanted_of(job: Job) -> Wanted | None:
-    """What a job asks of its model; None where it asks nothing of a language model."""
+def wanted_of(job: Job, run: Path | None = None) -> Wanted | None:
+    """What a job asks of its model; None where it asks nothing of a language model.
+
+    Rows of the training files that are held out (a share in data.test) lie in the `run` that holds them out.
+    """
     if job.evaluate is None:
         return None
-    files = job.evaluate.data or (job.data.test if job.data is not None else ())
+    data = job.data
+    files = job.evaluate.data or (data.test if data is not None else ())
+    if not files and run is not None and data is not None and data.test_share:
+        files = tuple(
+            replace(dataset, path=run / HELD_OUT.format(number), max_samples=None, weight=None)
+            for number, dataset in enumerate(data.train)
+        )
     return Wanted(job.evaluate, files) if files else None
 
 
@@ -66,7 +80,7 @@ def begin(folder: Path, wanted: Wanted, model: Model) -> dict[str, Any]:
     before = read(folder / REQUEST)
     same = before.get("digest") == digest and before.get("identity") == dict(model.identity)
     if not same:
-        for name in (PREDICTIONS, SCORES, FIGURES):
+        for name in (PREDICTIONS, *COUNTED):
             (folder / name).unlink(missing_ok=True)
     request = {
         "version": 1,
@@ -81,6 +95,7 @@ def begin(folder: Path, wanted: Wanted, model: Model) -> dict[str, Any]:
         "metrics": to_record(block.metrics),
         "began": before["began"] if same else datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": before.get("seconds", 0.0) if same else 0.0,
+        "counted": before.get("counted") if same else None,
     }
     write(folder / REQUEST, request)
     return request
@@ -136,6 +151,9 @@ def write(place: Path, value: Mapping[str, Any]) -> None:
     temporary.replace(place)
 
 
-def narrowed(wanted: Wanted, **changes: Any) -> Wanted:
-    """The same with other settings of the block."""
-    return replace(wanted, block=replace(wanted.block, **changes))
+def evaluation_of(run: str) -> Path:
+    """The folder of another run's evaluation. Raises UsageError where there is none."""
+    folder = find(run) / EVALUATIONS / TUNED
+    if not (folder / FIGURES).is_file():
+        raise UsageError(f"the run {run} has not been evaluated", f"ftctl evaluate {run} does it")
+    return folder

@@ -19,9 +19,10 @@ from ftctl.facts.model_dir import model_facts
 from ftctl.job.model import Deploy, Job
 from ftctl.judge.ask_chat import endpoint_of
 from ftctl.judge.base import base_folder, key_of, lay_out
-from ftctl.judge.count import count
+from ftctl.judge.count import compare, count
 from ftctl.judge.evaluate import (
     BASE,
+    COMPARISON,
     EVALUATIONS,
     FIGURES,
     REQUEST,
@@ -62,6 +63,10 @@ class Case:
     def told(self, model: str) -> Callable[[Mapping[str, Any]], None]:
         """What passes on how far the questions of one model are."""
         return lambda said: self.tell(model, {k: said[k] for k in ("done", "total", "errors") if k in said})
+
+    def counting(self, model: str) -> Callable[[str, int, int], None]:
+        """What passes on how far the counting is."""
+        return lambda doing, done, total: self.tell(model, {"detail": f"{doing}: {done} of {total}"})
 
 
 def identity(artifact: Artifact, server: EngineFacts) -> dict[str, Any]:
@@ -120,9 +125,7 @@ def _asked(case: Case, folder: Path, request: Mapping[str, Any], entry: Entry, m
     """Ask what is missing and count the figures; why the server was given up, if it was."""
     endpoint = endpoint_of(entry)
     why = answer(folder, request, endpoint, case.wanted.block, case.judge, case.told(model))
-    count(
-        folder, case.wanted.block, case.judge, endpoint, lambda detail: case.tell(model, {"detail": detail})
-    )
+    count(folder, case.wanted.block, case.judge, endpoint, case.counting(model))
     return why
 
 
@@ -160,10 +163,20 @@ def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
         for file in sorted(place.iterdir()):
             if file.is_file() and file.name not in (REQUEST, "questions.jsonl"):
                 shutil.copyfile(file, folder / file.name)
-        taken = {**request, "reused_from": place.parents[1].name, "seconds": before.get("seconds", 0.0)}
+        taken = {
+            **request,
+            "counted": request["metrics"],
+            "reused_from": place.parents[1].name,
+            "seconds": before.get("seconds", 0.0),
+        }
         write(folder / REQUEST, taken)
         return True
     return False
+
+
+def compared(case: Case, other: Path) -> str:
+    """Write how the answers differ from those in `other`; why that cannot be said, if it cannot."""
+    return compare(other, case.place / TUNED, case.judge, case.place / COMPARISON, case.counting(TUNED))
 
 
 def figures_of(folder: Path) -> dict[str, float]:

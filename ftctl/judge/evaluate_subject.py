@@ -15,15 +15,14 @@ from ftctl.engines.locate import locate
 from ftctl.errors import UsageError
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts
-from ftctl.judge.evaluate import BASE, EVALUATIONS, REQUEST, TUNED, read
-from ftctl.judge.evaluate_run import Case, Tell, evaluate_base, evaluate_tuned
+from ftctl.judge.evaluate import BASE, REQUEST, TUNED, evaluation_of, read
+from ftctl.judge.evaluate_run import Case, Tell, compared, evaluate_base, evaluate_tuned
 from ftctl.judge.looked_up import JUDGE
 from ftctl.judge.serving import name_of, served_for_a_while
 from ftctl.judge.subject import Subject
 from ftctl.leases.hold import NOTHING
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
-from ftctl.run.find import find
 from ftctl.run.records import plan_of
 
 
@@ -37,7 +36,7 @@ def evaluate(
     """
     target, compare = subject.target, subject.wanted.block.compare
     plan = None if target.run is None else plan_of(RunDir(target.run))
-    other = None if compare in (None, BASE) else _other(str(compare))
+    other = None if compare in (None, BASE) else evaluation_of(str(compare))
     judge = _judge(subject, install=install, say=say)
     case = _case(subject, plan, judge, install=install, wait=wait, tell=tell)
     try:
@@ -45,6 +44,8 @@ def evaluate(
             other = evaluate_base(case, _trained(plan, subject), target.artifact)
         with _answering(subject, case) as entry:
             own = evaluate_tuned(case, target.artifact, entry)
+        if other is not None:
+            compared(case, other)
     finally:
         case.lease.close()
     if other is not None and read(other / REQUEST).get("digest") != read(own / REQUEST)["digest"]:
@@ -107,11 +108,3 @@ def _trained(plan: Plan | None, subject: Subject) -> Plan:
             f"{subject.name} was not trained by ftctl, and its base is not known", "leave compare out"
         )
     return plan
-
-
-def _other(run: str) -> Path:
-    """The evaluation of another run. Raises UsageError where there is none."""
-    folder = find(run) / EVALUATIONS / TUNED
-    if not (folder / REQUEST).is_file():
-        raise UsageError(f"the run {run} has not been evaluated", f"ftctl evaluate {run}")
-    return folder

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, GateNotMet
 from ftctl.run.directory import RunDir
 from ftctl.run.follow import Ending, follow
 from ftctl.view.follow_view import view_for
@@ -47,6 +47,8 @@ def main(word: str, argv: list[str]) -> int:
     name = str((run.read_json("run.json") or {}).get("name", run.path.parent.name))
     if as_json:
         return _as_json(verb, run, name, ending)
+    if ending.exit_code == GateNotMet.exit_code:
+        _show_evaluation(run)
     if ending.exit_code not in (0, 130):
         error = FtctlError(f"{name} {run.path.name} {ending.state}: {ending.message}", ending.remedy)
         error.exit_code = ending.exit_code
@@ -76,6 +78,8 @@ def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
         from ftctl.judge.evaluate_run import summary
 
         result["evaluation"] = summary(run.path / "evaluations")
+    if (verdict := run.read_json("verdict.json")) is not None:
+        result["verdict"] = verdict
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
     sys.stdout.write(envelope(verb, result, exit_code=ending.exit_code, error=detail) + "\n")
     return ending.exit_code
@@ -91,7 +95,7 @@ def _show_deployment(run: RunDir) -> None:
 
 
 def _show_evaluation(run: RunDir) -> None:
-    """How the served model compares with its base, where it was measured."""
+    """How the served model compares with its base, where it was measured, and what the gate says to it."""
     from ftctl.view.comparison import comparison, evaluation_of
 
     evaluation = evaluation_of(run)
@@ -101,3 +105,10 @@ def _show_evaluation(run: RunDir) -> None:
         from ftctl.view.evaluated import evaluated
 
         say(evaluated(run.path / "evaluations"))
+    if (run.path / "verdict.json").is_file():
+        from ftctl.judge.verdict import recorded
+        from ftctl.view.gated import gated
+
+        verdict = recorded(run.path)
+        if verdict is not None:
+            say(gated(verdict))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.errors import FtctlError, Interrupted
-from ftctl.judge.evaluate import EVALUATIONS, wanted_of
-from ftctl.judge.evaluate_run import Case, check_case, summary
+from ftctl.judge.evaluate import BASE, EVALUATIONS, FIGURES, evaluation_of, wanted_of
+from ftctl.judge.evaluate_run import Case, check_case, compared, summary
 from ftctl.judge.evaluate_run import evaluate_base as base_answers
 from ftctl.judge.evaluate_run import evaluate_tuned as tuned_answers
 from ftctl.leases.hold import held_here
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
-from ftctl.supervise.judging import phase, teller
+from ftctl.supervise.judging import hold, phase, teller, withdrawn
 
 
 def evaluate_base(run: RunDir, plan: Plan, tuned: Artifact) -> None:
@@ -33,6 +33,7 @@ def evaluate(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         case = _case(run, plan)
         try:
             tuned_answers(case, artifact, store.get(name))
+            _compare(run, case)
         except Interrupted as stopped:
             raise Interrupted(f"{stopped.message}; {name} goes on running") from None
         except FtctlError as error:
@@ -40,12 +41,26 @@ def evaluate(run: RunDir, plan: Plan, artifact: Artifact) -> None:
             raise FtctlError(
                 what, f"{error.remedy}; ftctl logs {name} shows it, ftctl stop {name} ends it"
             ) from None
-    run.emit("verdict", summary(case.place))
+    found = hold(run, plan, artifact)
+    run.emit("verdict", {**summary(case.place), **({} if found is None else {"gate": found.record})})
+    if found is not None and not found.met:
+        raise withdrawn(run, name, found)
+
+
+def _compare(run: RunDir, case: Case) -> None:
+    """Record how the answers differ from those of the base, or of the run that the job names."""
+    asked = case.wanted.block.compare
+    if asked is None:
+        return
+    other = case.place / BASE if asked == BASE else evaluation_of(asked)
+    why = compared(case, other) if (other / FIGURES).is_file() else f"there are no figures of {asked}"
+    if why:
+        run.emit("warning", {"message": f"it is not compared with {asked}: {why}"})
 
 
 def _case(run: RunDir, plan: Plan) -> Case:
     deploy, server, judge = check_case(plan)
-    wanted = wanted_of(plan.job)
+    wanted = wanted_of(plan.job, run.path)
     if wanted is None:
         raise ValueError("a plan without questions is evaluated")
     return Case(

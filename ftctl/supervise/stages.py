@@ -18,6 +18,7 @@ from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
+from ftctl.supervise.ahead import ServerAhead
 from ftctl.supervise.failure import failed
 from ftctl.supervise.memory_killer import killed_for_memory
 from ftctl.supervise.silence import Silence
@@ -141,7 +142,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def serve_and_judge(run: RunDir, artifact: Artifact) -> None:
+def serve_and_judge(run: RunDir, artifact: Artifact, ahead: ServerAhead) -> None:
     """Start the deployment that the job asks for, if it asks for one; measure it where it can be measured."""
     plan = plan_of(run)
     if plan.job.deploy is None:
@@ -150,27 +151,27 @@ def serve_and_judge(run: RunDir, artifact: Artifact) -> None:
         from ftctl.supervise.judging import judge, judge_base
 
         evaluation = judge_base(run, plan, artifact)
-        serve(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
         judge(run, plan, artifact, evaluation)
     elif evaluated(plan):
         from ftctl.supervise.evaluating import evaluate, evaluate_base
 
         if compared_with_base(plan):
             evaluate_base(run, plan, artifact)
-        serve(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
         evaluate(run, plan, artifact)
     else:
-        serve(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
 
 
-def serve(run: RunDir, plan: Plan, artifact: Artifact) -> None:
-    """Start the deployment of a plan that has one."""
+def serve(run: RunDir, plan: Plan, artifact: Artifact, ahead: ServerAhead) -> None:
+    """Start the deployment of a plan that has one, in the interpreter that was begun ahead if any was."""
     from ftctl.supervise.serving import deploy
 
     run.emit("phase", {"name": "serve", "state": "started"})
     began = time.monotonic()
     try:
-        deploy(run, plan, artifact)
+        deploy(run, plan, artifact, ahead)
     except FtctlError:
         run.emit("phase", {"name": "serve", "state": "failed", "seconds": round(time.monotonic() - began, 3)})
         raise

@@ -1,0 +1,1 @@
+"""Scores of predictions, the figures that follow from them, and how sure these are."""
