@@ -90,9 +90,7 @@ def start(
     plan = planned(artifact, deploy, model_name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
-    check_artifact(artifact, plan.engine)
-    check_remote_code(model_facts, deploy, trust=trust_remote_code)
-    try_templates(artifact, plan, engine)
+    _check_harmless(artifact, deploy, plan, engine, model_facts)
     key = _key(deploy, behind, ahead)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
@@ -100,8 +98,7 @@ def start(
         scoring, yes = score_files(artifact.path, plan)
         files |= scoring
         plan = replace(plan, yes=yes)
-    base = str(artifact.base if plan.adapter == "attach" else artifact.path)
-    local = Path(base).is_absolute()
+    local = Path(_base(artifact, plan)).is_absolute()
     foreseen = engine_server.ahead(plan, python=engine.python, local=local, machine=machine)
     if ahead is not None and not ahead.fits(foreseen, lease):
         end_ahead(ahead)
@@ -118,23 +115,11 @@ def start(
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), ahead.folder if ahead else fresh_folder(name)
-        deployment = Deployment(
-            name,
-            plan.engine,
-            plan.name,
-            url,
-            NOBODY,
-            time.time(),
-            str(folder),
-            str(artifact.path),
-            made_by,
-            base=base,
-            adapters=plan.adapters,
-            lora_rank=taken_rank(plan, artifact),
-            template=plan.chat_template,
+        deployment = replace(
+            _deployment(name, plan, artifact, url, folder),
+            run=made_by,
             listens=None if secured is None else here.strip("[]"),
             behind=None if behind is None else behind.front,
-            **_use(plan),
         )
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
         lay_out(folder, rendered, key)
@@ -160,6 +145,30 @@ def start(
     return entry.deployment
 
 
+def _deployment(name: str, plan: ServePlan, artifact: Artifact, url: str, folder: Path) -> Deployment:
+    """What is known of a server before it is started."""
+    return Deployment(
+        name,
+        plan.engine,
+        plan.name,
+        url,
+        NOBODY,
+        time.time(),
+        str(folder),
+        str(artifact.path),
+        base=_base(artifact, plan),
+        adapters=plan.adapters,
+        lora_rank=taken_rank(plan, artifact),
+        template=plan.chat_template,
+        **_use(plan),
+    )
+
+
+def _base(artifact: Artifact, plan: ServePlan) -> str:
+    """The weights that the server loads first."""
+    return str(artifact.base if plan.adapter == "attach" else artifact.path)
+
+
 def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     """The key of the server: one that was begun ahead has it already. Raises Interrupted where that was
     stopped meanwhile."""
@@ -169,6 +178,15 @@ def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     if now is None or (now.ended is not None and not now.why):
         raise Interrupted(f"{ahead.entry.name} was stopped while it was starting")
     return store.key_of(now)
+
+
+def _check_harmless(
+    artifact: Artifact, deploy: Deploy, plan: ServePlan, engine: EngineFacts, facts: ModelFacts
+) -> None:
+    """Raises UsageError and FtctlError for what a server is not to load: the engine would, or would hang."""
+    check_artifact(artifact, plan.engine)
+    check_remote_code(facts, deploy, trust=plan.trust_remote_code)
+    try_templates(artifact, plan, engine)
 
 
 def planned(

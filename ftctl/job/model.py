@@ -282,7 +282,7 @@ class Job:
         default_factory=dict
     )  # dotted key → line, column in `file`, from 1
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set
-    silence: tuple[str, ...] = ()  # names of engine rules that are not to speak
+    silence: tuple[str, ...] = ()  # names of engine rules and of advice that are not to speak
     shown: str = ""  # the file as the user named it, for messages
     evaluate: Evaluate | None = None
 

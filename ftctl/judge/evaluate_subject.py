@@ -12,7 +12,7 @@ from ftctl.deployments.made_sure import made_sure
 from ftctl.deployments.store import Entry
 from ftctl.engines.install import ensure
 from ftctl.engines.locate import locate
-from ftctl.errors import UsageError
+from ftctl.errors import FtctlError, UsageError
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts
 from ftctl.judge.evaluate import BASE, REQUEST, TUNED, evaluation_of, read
@@ -45,13 +45,20 @@ def evaluate(
         with _answering(subject, case) as entry:
             own = evaluate_tuned(case, target.artifact, entry)
         if other is not None:
-            compared(case, other)
+            _compared(case, other, own, str(compare))
     finally:
         case.lease.close()
-    if other is not None and read(other / REQUEST).get("digest") != read(own / REQUEST)["digest"]:
-        what = f"{compare} was asked other questions, or in another way"
-        raise UsageError(what, f"evaluate it as this one: ftctl evaluate {compare} with the same options")
     return other
+
+
+def _compared(case: Case, other: Path, own: Path, name: str) -> None:
+    """Record how the two differ. Raises FtctlError where they were not asked the same."""
+    if read(other / REQUEST).get("digest") != read(own / REQUEST)["digest"]:
+        what = f"{name} was asked other questions, or in another way"
+        raise UsageError(what, f"evaluate it as this one: ftctl evaluate {name} with the same options")
+    why = compared(case, other)
+    if why:
+        raise FtctlError(f"it cannot be compared with {name}: {why}", "the figures of both are kept")
 
 
 def _judge(subject: Subject, *, install: bool, say: Callable[[str], None]) -> Path:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from ftctl.errors import FtctlError, GateNotMet
 from ftctl.run.directory import RunDir
 from ftctl.run.follow import Ending, follow
+from ftctl.run.notes import notes_of
 from ftctl.view.follow_view import view_for
 from ftctl.view.output import envelope, say
 
@@ -59,6 +60,8 @@ def main(word: str, argv: list[str]) -> int:
     say(f"done: {run.path}")
     _show_deployment(run)
     _show_evaluation(run)
+    if notes := notes_of(run):
+        say(f"advice: {', '.join(str(note['name']) for note in notes)}; docs/advice.md explains")
     return 0
 
 
@@ -78,6 +81,7 @@ def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
         from ftctl.judge.evaluate_run import summary
 
         result["evaluation"] = summary(run.path / "evaluations")
+    result["notes"] = notes_of(run)
     if (verdict := run.read_json("verdict.json")) is not None:
         result["verdict"] = verdict
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None

@@ -135,11 +135,15 @@ def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path) -> Non
     gone = subprocess.Popen(["true"])
     gone.wait()
     left, living = tmp_path / f".there.ftctl-{gone.pid}", tmp_path / ".there.ftctl-1"
-    for folder in (left, living):
+    aside = tmp_path / f".there.ftctl-{gone.pid}.old"
+    for folder in (left, living, aside):
         folder.mkdir()
+    (aside / MANIFEST).write_text("the export that was there before")
     with staged(tmp_path / "there") as folder:
         assert folder.parent == tmp_path
         assert not left.exists()
+        assert not aside.exists()
+        assert (tmp_path / "there" / MANIFEST).is_file()
     assert not folder.exists()
     assert living.exists(), "another export that is still on"
 
