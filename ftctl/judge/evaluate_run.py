@@ -164,7 +164,6 @@ def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
         taken = {
             **request,
             "counted": request["metrics"],
-            "counted": request["metrics"],
             "reused_from": place.parents[1].name,
             "seconds": before.get("seconds", 0.0),
         }
