@@ -58,7 +58,8 @@ def evaluate(
 
     Ended early or killed, it goes on where it was when it is called again: only what has no answer yet is
     asked. A question that gets no answer counts as the worst; where more than evaluate.max_errors of them get
-    none, the exit code is 1.
+    none, the exit code is 1. It is 3 where the gate is not met, which is held where all is asked as the job
+    asks it.
 
     [bold]Examples[/bold]
 
@@ -72,10 +73,13 @@ def evaluate(
     """
     import json
 
+    from ftctl.errors import GateNotMet
     from ftctl.judge.evaluate_run import summary
     from ftctl.judge.evaluate_subject import evaluate as work
+    from ftctl.judge.evaluate_subject import held
     from ftctl.judge.subject import subject_of
     from ftctl.view.evaluated import evaluated
+    from ftctl.view.gated import gated
     from ftctl.view.output import emit, say
     from ftctl.view.stages import Stages
 
@@ -90,13 +94,19 @@ def evaluate(
     words = {"tuned": f"asking {subject.name}", "base": "asking the base model"}
     with Stages(words) as stages:
         other = work(subject, install=not no_install, wait=wait, tell=_teller(stages), say=say)
+    found = held(subject)
     told: dict[str, Any] = {
         "target": target,
         "folder": str(subject.place),
         **summary(subject.place, other),
+        **({} if found is None else {"verdict": found.record}),
     }
-    text = "" if as_json else evaluated(subject.place, other, compare or "base")
-    emit("evaluate", told, as_json=as_json, text=f"{text}\n  answers and figures: {subject.place}")
+    shown = [evaluated(subject.place, other, compare or "base")]
+    shown += [] if found is None else [gated(found)]
+    text = "\n".join([*shown, f"  answers and figures: {subject.place}"])
+    code = 0 if found is None or found.met else GateNotMet.exit_code
+    emit("evaluate", told, as_json=as_json, text=text, exit_code=code)
+    raise typer.Exit(code)
 
 
 def _teller(stages: Callable[[str, int, int], None]) -> Callable[[str, Mapping[str, Any]], None]:

@@ -58,11 +58,19 @@ def endpoint_of(entry: Entry) -> Endpoint:
     )
 
 
-def ask(folder: Path, rows: int, endpoint: Endpoint, manner: Manner, python: Path, tell: Tell) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """How an asking ended: `gone` is why the server was given up, empty where it was not; `seconds` what the
+    asking took, 0 where there was nothing to ask."""
+
+    gone: str
+    seconds: float
+
+
+def ask(folder: Path, rows: int, endpoint: Endpoint, manner: Manner, python: Path, tell: Tell) -> Asked:
     """Ask every question of `folder` that has no good answer there yet; `python` is the judge's interpreter.
 
-    Returns why the server was given up, empty where it was not. Raises Interrupted where it was ended early,
-    what `tell` raises, and FtctlError where the program fails.
+    Raises Interrupted where it was ended early, what `tell` raises, and FtctlError where the program fails.
     """
     request = {
         "address": endpoint.address,
@@ -84,4 +92,4 @@ def ask(folder: Path, rows: int, endpoint: Endpoint, manner: Manner, python: Pat
     place.unlink()
     if last.get("ended") not in ("done", "gone"):
         raise Interrupted("ended while asking; the answers so far are kept")
-    return str(last.get("why") or "")
+    return Asked(str(last.get("why") or ""), float(last["seconds"]) if last.get("asked") else 0.0)

@@ -109,13 +109,15 @@ def answer(
     How long it took is added to the request's `seconds`, whatever ends it. Raises Interrupted, FtctlError.
     """
     manner = Manner(block.sampling, block.concurrency, block.retries, block.timeout)
-    write(folder / REQUEST, {**request, "address": endpoint.address})
-    began = time.monotonic()
+    record = {**request, "address": endpoint.address}
+    write(folder / REQUEST, record)
+    asked, began = None, time.monotonic()
     try:
-        return ask(folder, int(request["rows"]), endpoint, manner, python, tell)
+        asked = ask(folder, int(request["rows"]), endpoint, manner, python, tell)
     finally:
-        seconds = round(float(request["seconds"]) + time.monotonic() - began, 3)
-        write(folder / REQUEST, {**request, "address": endpoint.address, "seconds": seconds})
+        took = time.monotonic() - began if asked is None else asked.seconds
+        write(folder / REQUEST, {**record, "seconds": round(float(request["seconds"]) + took, 3)})
+    return asked.gone
 
 
 def complete(folder: Path) -> bool:

@@ -12,14 +12,17 @@ from ftctl.deployments.made_sure import made_sure
 from ftctl.deployments.store import Entry
 from ftctl.engines.install import ensure
 from ftctl.engines.locate import locate
-from ftctl.errors import UsageError
+from ftctl.errors import FtctlError, UsageError
 from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts
-from ftctl.judge.evaluate import BASE, REQUEST, TUNED, evaluation_of, read
+from ftctl.judge.evaluate import BASE, EVALUATIONS, REQUEST, TUNED, evaluation_of, read
 from ftctl.judge.evaluate_run import Case, Tell, compared, evaluate_base, evaluate_tuned
 from ftctl.judge.looked_up import JUDGE
+from ftctl.judge.measured import Measurement
+from ftctl.judge.records import measured_in, other_of
 from ftctl.judge.serving import name_of, served_for_a_while
 from ftctl.judge.subject import Subject
+from ftctl.judge.verdict import Verdict, record, verdict
 from ftctl.leases.hold import NOTHING
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
@@ -45,13 +48,39 @@ def evaluate(
         with _answering(subject, case) as entry:
             own = evaluate_tuned(case, target.artifact, entry)
         if other is not None:
-            compared(case, other)
+            _compared(case, other, own, str(compare))
     finally:
         case.lease.close()
-    if other is not None and read(other / REQUEST).get("digest") != read(own / REQUEST)["digest"]:
-        what = f"{compare} was asked other questions, or in another way"
-        raise UsageError(what, f"evaluate it as this one: ftctl evaluate {compare} with the same options")
     return other
+
+
+def _compared(case: Case, other: Path, own: Path, name: str) -> None:
+    """Record how the two differ. Raises FtctlError where they were not asked the same."""
+    if read(other / REQUEST).get("digest") != read(own / REQUEST)["digest"]:
+        what = f"{name} was asked other questions, or in another way"
+        raise UsageError(what, f"evaluate it as this one: ftctl evaluate {name} with the same options")
+    why = compared(case, other)
+    if why:
+        raise FtctlError(f"it cannot be compared with {name}: {why}", "the figures of both are kept")
+
+
+def held(subject: Subject) -> Verdict | None:
+    """What comes of the gate, recorded with the run where it is of the run's own evaluation; None where none
+    is to be held."""
+    gate, run = subject.wanted.block.gate, subject.target.run
+    if not gate or not subject.gated:
+        return None
+    elsewhere = other_of(run or subject.place)
+
+    def find(other: str) -> Measurement | str:
+        base = measured_in(subject.place / BASE, BASE) if other == BASE else None
+        return base or elsewhere(other)
+
+    own = measured_in(subject.place / TUNED, subject.name)
+    found = verdict(gate, own, find, hashes=subject.target.artifact.hashes)
+    if run is not None and subject.place == run / EVALUATIONS:
+        record(RunDir(run), found)
+    return found
 
 
 def _judge(subject: Subject, *, install: bool, say: Callable[[str], None]) -> Path:

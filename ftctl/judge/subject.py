@@ -28,12 +28,14 @@ KEY = "evaluate."
 
 @dataclass(frozen=True)
 class Subject:
-    """What is evaluated and where its evaluations lie. `entry` is its deployment where it runs."""
+    """What is evaluated and where its evaluations lie. `entry` is its deployment where it runs; `gated` says
+    whether its gate is held against what comes of it: not where it is asked otherwise than its job asks."""
 
     target: Target
     wanted: Wanted
     place: Path
     entry: Entry | None = None
+    gated: bool = False
 
     @property
     def name(self) -> str:
@@ -58,8 +60,9 @@ def subject_of(
         if not dataset.path.is_file():
             raise UsageError(f"there is no file {dataset.path}", "correct the path, or name another: --data")
     wanted = replace(wanted, limit=limit)
-    own = target.run is not None and job.evaluate is not None and block == job.evaluate and limit is None
-    return Subject(target, wanted, output or _place(target, wanted, own=own), entry)
+    own = job.evaluate is not None and block == job.evaluate and limit is None
+    gated = own or any(one.removeprefix(KEY).startswith("gate") for one in overrides)
+    return Subject(target, wanted, output or _place(target, wanted, own=own), entry, gated)
 
 
 def _found(text: str) -> tuple[Target, Entry | None]:
