@@ -63,6 +63,7 @@ faults: $(READY) ## strike runs and deployments (minutes); FAULTS=N, DEPLOYMENTS
 	$(BIN)/python -m tests.faults.suite $(FAULTS) $(SEEDED)
 	$(BIN)/python -m tests.faults.deployments $(DEPLOYMENTS) $(SEEDED)
 	$(BIN)/python -m tests.faults.real $(SEEDED)
+	$(BIN)/python -m tests.faults.real_deployments $(SEEDED)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -81,6 +82,9 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 	$(BIN)/python -m bench.proxy
+	$(BIN)/python -m bench.deploy_ready
+	$(BIN)/python -m bench.deploy_load
+	$(BIN)/python -m bench.first_token
 
 docs: $(READY) ## write docs/commands.md again from --help
 	$(BIN)/python -m tests.docs.commands > docs/commands.md.new && mv docs/commands.md.new docs/commands.md

@@ -25,6 +25,7 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
   one does that the result will get, or none; state written, path, message: a file of the result was mended
 - `stopping`, and `stopped` with step
 - `warning` message
+- `note` name, message, remedy, reason, sources: advice (docs/advice.md) that the curves call for, each once
 - `artifact` kind, path
 - `deployment` name, state, detail, elapsed, url, model; of what was trained also parity (measure, figure,
   count, note, differs). In a deployment's own folder its keeper adds unhealthy, running (again), restarting

@@ -99,11 +99,17 @@ def in_words(gpus: tuple[int, ...]) -> str:
 
 
 def check_judge(plan: Plan) -> None:
-    """Raises Missing where the held-out rows could not be counted after the training."""
+    """Raises Missing where the held-out rows could not be counted after the training, FtctlError where the
+    gate names a run that was not measured."""
     if plan.facts.trainer is not None and plan.job.deploy is not None and judged(plan):
         from ftctl.judge.figures import check_library
 
         check_library(plan.facts.trainer.python)
+    if plan.job.evaluate is not None and plan.job.evaluate.gate:
+        from ftctl.judge.records import other_of
+        from ftctl.judge.verdict import check_runs
+
+        check_runs(plan.job.evaluate.gate, other_of(Path()))
 
 
 def headline(plan: Plan) -> str:

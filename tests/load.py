@@ -20,12 +20,15 @@ class Load:
 
 
 @contextmanager
-def asked_all_the_while(url: str, key: str, model: str, threads: int = 4) -> Iterator[Load]:
-    """Ask without a pause while the block runs; half the threads keep their connections, half stream."""
+def asked_all_the_while(
+    url: str, key: str, model: str, threads: int = 4, pause: float = 0.0
+) -> Iterator[Load]:
+    """Ask while the block runs, each thread `pause` seconds after an answer; half the threads keep their
+    connections, half stream."""
     load, over = Load(), threading.Event()
     asking = [
         threading.Thread(
-            target=_ask, args=(url, key, model, load, over, number % 2 == 0, number // 2 % 2 == 0)
+            target=_ask, args=(url, key, model, load, over, number % 2 == 0, number // 2 % 2 == 0, pause)
         )
         for number in range(threads)
     ]
@@ -39,7 +42,16 @@ def asked_all_the_while(url: str, key: str, model: str, threads: int = 4) -> Ite
             thread.join()
 
 
-def _ask(url: str, key: str, model: str, load: Load, over: threading.Event, kept: bool, stream: bool) -> None:
+def _ask(
+    url: str,
+    key: str,
+    model: str,
+    load: Load,
+    over: threading.Event,
+    kept: bool,
+    stream: bool,
+    pause: float,
+) -> None:
     place = urlsplit(url)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
     body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
@@ -59,4 +71,5 @@ def _ask(url: str, key: str, model: str, load: Load, over: threading.Event, kept
         if not kept:
             with suppress(OSError):
                 connection.close()
+        over.wait(pause)
     connection.close()

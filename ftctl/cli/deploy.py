@@ -83,7 +83,9 @@ def deploy(
     With --replace TARGET takes over the address and the key of a deployment that has deploy.proxy or several
     deploy.replicas: its servers start beside the old ones, are checked, and must answer the prompts of
     deploy.canary; then they are asked instead, and the old ones finish what they have in hand and end. No
-    request is lost, and where anything fails the old ones serve on.
+    request is lost, and where anything fails the old ones serve on. So they do where the gate of the run's
+    job (evaluate.gate) is not met, which ends with exit code 3: the verdict is the one that the run has
+    recorded, or is made anew by asking the new server.
 
     [bold]Examples[/bold]
 
@@ -112,6 +114,7 @@ def deploy(
     from ftctl.deployments.replace import check_replaceable, replace_servers
     from ftctl.deployments.target import target_of
     from ftctl.job.model import Deploy
+    from ftctl.judge.at_switch import gate_of
     from ftctl.view.output import emit
 
     if shown is not None:
@@ -141,11 +144,12 @@ def deploy(
         facts = _facts(found, install=not no_install, wait=wait)
         deployment = serve(**facts, emit=say)
     else:
+        gate = gate_of(found.job, found.artifact, found.run, replaced)
         facts = _facts(found, install=not no_install, wait=wait)
         leases = [facts.pop("lease")]
         lend = facts.pop("lend")
         facts["lend"] = lambda member: leases.pop() if leases else lend(member)
-        deployment = replace_servers(**facts, emit=say)
+        deployment = replace_servers(**facts, emit=say, gate=gate)
     data = {
         "name": deployment.name,
         "url": deployment.url,

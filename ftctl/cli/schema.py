@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ftctl.cli.options import Json, NoInstall
-
-if TYPE_CHECKING:
-    from ftctl.facts.model import EngineFacts
 
 Name = Annotated[str, typer.Argument(metavar="ENGINE", help="llamafactory, flagembedding, vllm or lmdeploy.")]
 MaybeName = Annotated[
@@ -119,12 +116,13 @@ def sync(
     from ftctl.engine_schema.sync import read_schema
     from ftctl.engines.table import find
     from ftctl.errors import FtctlError
+    from ftctl.view.installing import ready_engine
     from ftctl.view.output import emit
 
     # Which variant is read must not depend on the machine: the files are part of the project.
     chosen = variant or find(engine).variants[0].name
     file = schema_path(engine)
-    made = read_schema(_engine(engine, chosen, install=not no_install), chosen, os.environ)
+    made = read_schema(ready_engine(engine, chosen, install=not no_install), chosen, os.environ)
     changed = not file.is_file() or file.read_text(encoding="utf-8") != text(made)
     if check and changed:
         raise FtctlError(f"{file} is not what {made['title']} says", f"run `ftctl schema sync {engine}`")
@@ -135,18 +133,3 @@ def sync(
     said = f"{file}: {made['title']}, {count} arguments, {'written' if changed else 'unchanged'}"
     data = {"engine": engine, "variant": chosen, "path": file, "arguments": count, "changed": changed}
     emit("schema sync", data, as_json=as_json, text=said)
-
-
-def _engine(name: str, variant: str, *, install: bool) -> EngineFacts:
-    """The engine's interpreter, installed if it is missing and that is wanted."""
-    import os
-
-    from ftctl.engines.install import ensure
-    from ftctl.engines.locate import locate
-    from ftctl.view.installing import installing
-
-    found = locate(name, variant, python=None, environ=os.environ)
-    if found.installed:
-        return found
-    with installing() as (report, watch):
-        return ensure(name, variant, install=install, report=report, watch=watch)

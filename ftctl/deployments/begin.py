@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ftctl.deployments import store
 from ftctl.deployments.kept import is_kept, kept_of
-from ftctl.deployments.launch import Launch, write_launch
 from ftctl.deployments.stop import stop
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError, Interrupted
@@ -38,16 +37,16 @@ def fresh_folder(name: str) -> Path:
     return folder
 
 
-def lay_out(folder: Path, rendered: Rendered, key: str, launch: Launch) -> None:
-    """Write what the server is started from: its key, its files and the launch record."""
-    store.write_key(folder, key)
+def lay_out(folder: Path, rendered: Rendered, key: str) -> None:
+    """Write what the server is started from besides its launch record: its key and its files."""
+    if not (folder / store.KEY).exists():
+        store.write_key(folder, key)
     for path, content in rendered.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(content)
     for path, goal in rendered.links.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).symlink_to(goal)
-    write_launch(folder, launch)
 
 
 def answering(entry: Entry, keeper: ProcessId, emit: Emit) -> Entry:

@@ -16,7 +16,7 @@ from ftctl.artifacts.model import Artifact
 from ftctl.deployments import fronts, proxy, store
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
 from ftctl.deployments.checks import check_front, check_name, chosen_key, chosen_port
-from ftctl.deployments.launch import PACE, Launch, Pace, remembered
+from ftctl.deployments.launch import PACE, Launch, Pace, remembered, write_launch
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.start import Behind, start
@@ -171,11 +171,12 @@ def _start_front(
             pace=pace,
         )
         files = {} if secured is None else {store.CA: secured.ca}
-        lay_out(folder, Rendered(launch.argv, {}, files), key, launch)
+        lay_out(folder, Rendered(launch.argv, {}, files), key)
         if deploy.tls:
             proxy.write_certificate(Path(folder), deploy.tls)
         entry = Entry(deployment, creator=me)
         store.write(entry)
+        write_launch(folder, launch)
         keeper = start_keeper(name)
     with ended_unless_ready(entry):
         entry = answering(entry, keeper, emit)

@@ -7,11 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftctl.facts.model import Gpu
 from ftctl.process import ProcessId
 from ftctl.record import from_record, to_record
-from ftctl.rendered import environment
+from ftctl.rendered import Rendered, environment
+
+if TYPE_CHECKING:  # a keeper, which reads this, is to stay small
+    from ftctl.facts.model import MachineFacts
+    from ftctl.job.model import Deploy
+    from ftctl.leases.hold import Lease
 
 LAUNCH = "launch.json"
 # Of the environment that a deployment was begun in, what its server may need after a reboot. No secret is
@@ -45,7 +51,8 @@ PACE = Pace()
 @dataclass(frozen=True)
 class Launch:
     """How the server is started and kept. `env` is what ftctl sets, without the key; `remembered` what the
-    shell had of REMEMBERED; `gpus` are those it is leased. `creator` waits for it to be ready at first."""
+    shell had of REMEMBERED; `gpus` are those it is leased. `creator` waits for it to be ready at first. One
+    that `waits` imports its engine until this record says what it is to serve."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str | None]
@@ -56,6 +63,32 @@ class Launch:
     restart: str = "on-failure"
     max_restarts: int = 5
     pace: Pace = PACE
+    waits: bool = False
+
+
+def launch_of_server(
+    rendered: Rendered,
+    deploy: Deploy,
+    creator: ProcessId,
+    machine: MachineFacts,
+    lease: Lease,
+    pace: Pace = PACE,
+    *,
+    waits: bool = False,
+) -> Launch:
+    """How a server with this command is started, as the job asks, from the environment of this process."""
+    return Launch(
+        rendered.argv,
+        rendered.env,
+        creator,
+        remembered(os.environ),
+        tuple(gpu for gpu in machine.gpus if gpu.index in lease.gpus),
+        deploy.ready_timeout,
+        deploy.restart,
+        deploy.max_restarts,
+        pace,
+        waits,
+    )
 
 
 def write_launch(folder: Path, launch: Launch) -> None:

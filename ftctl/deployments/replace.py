@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments import fronts, proxy, store
+from ftctl.deployments import client, fronts, proxy, store
 from ftctl.deployments.begin import Emit
 from ftctl.deployments.behind import Lend, clear, ready, start_members
 from ftctl.deployments.canary import check_canary, prompts_of
@@ -27,6 +27,13 @@ from ftctl.keep.again import keep_again
 
 LOCK = "replace.lock"
 POLL = 0.05  # seconds
+# Looks at one of the new servers once all are ready, as trained and answer the canary, and before any takes
+# over. Raises FtctlError, GateNotMet where a verdict is against it: then the old ones serve on.
+Gate = Callable[[Entry], None]
+
+
+def open_gate(entry: Entry) -> None:
+    """The gate of a deployment that has none."""
 
 
 def check_replaceable(name: str) -> Entry:
@@ -49,13 +56,20 @@ def check_replaceable(name: str) -> Entry:
 
 
 def replace_servers(
-    name: str, artifact: Artifact, deploy: Deploy, *, lend: Lend, emit: Emit, **facts: Any
+    name: str,
+    artifact: Artifact,
+    deploy: Deploy,
+    *,
+    lend: Lend,
+    emit: Emit,
+    gate: Gate = open_gate,
+    **facts: Any,
 ) -> Deployment:
     """Put new servers behind the address of the deployment `name` and return once the old ones have left.
 
     The address, its certificate and its key stay as they are; the rest of `deploy` holds for the new ones,
-    and `facts` are the rest of what `start` takes. Raises as `start` does, and FtctlError where the new
-    servers do not pass: then the old ones serve on.
+    and `facts` are the rest of what `start` takes. Raises as `start` and `gate` do, and FtctlError where the
+    new servers do not pass: then the old ones serve on.
     """
     front = check_replaceable(name)
     proxy.program()
@@ -80,10 +94,20 @@ def replace_servers(
                 ended=ended_unless_taken_over,
                 **facts,
             )
+            gate(store.get(members[0].name))
+            _check_up(members)
             front = _switch(name, members)
             ended_unless_taken_over.pop_all()
         _tell(front, f"{', '.join(front.deployment.members)} took over; the old ones finish", emit)
         return _settled(front)
+
+
+def _check_up(members: tuple[Deployment, ...]) -> None:
+    """Raises FtctlError where a new server has ended since it was checked: others and the gate took time."""
+    for entry in (store.get(member.name) for member in members):
+        if entry.ended is not None or not client.healthy(entry.deployment.url):
+            why = entry.why or f"see {entry.folder / store.LOG}"
+            raise FtctlError(f"{entry.name} had passed and then ended: {why}", entry.remedy)
 
 
 def _switch(name: str, members: tuple[Deployment, ...]) -> Entry:

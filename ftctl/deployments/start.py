@@ -12,21 +12,31 @@ from typing import Any
 from ftctl.artifacts.chat_template import saved_template, usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.weights import read_template
 from ftctl.deployments import store
 from ftctl.deployments.adapters import look_at
+from ftctl.deployments.ahead import Ahead, end_ahead
 from ftctl.deployments.attach import bring_back
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
-from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
-from ftctl.deployments.launch import PACE, Launch, Pace, remembered
+from ftctl.deployments.checks import (
+    check_artifact,
+    check_engine,
+    check_name,
+    check_remote_code,
+    chosen_key,
+    chosen_port,
+)
+from ftctl.deployments.launch import PACE, Pace, launch_of_server, write_launch
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.overlay import overlay_links, overlay_template
 from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.store import Entry
+from ftctl.deployments.template_trial import try_templates
 from ftctl.deployments.tls import check_tls
 from ftctl.deployments.told import parity_line
-from ftctl.errors import UsageError
+from ftctl.errors import Interrupted, UsageError
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.keep import reboot
@@ -64,6 +74,7 @@ def start(
     lease: Lease = NOTHING,
     pace: Pace = PACE,
     behind: Behind | None = None,
+    ahead: Ahead | None = None,
 ) -> Deployment:
     """Serve `artifact` under `name` and return once it answers. A keeper, in a session of its own, has it
     from then on; it and the server hold the lease of the GPUs, whether or not this process goes on to.
@@ -71,23 +82,30 @@ def start(
     `emit` gets `deployment` events while it starts: name, state, detail, elapsed (seconds), url. Raises
     UsageError and Missing before anything is started, FtctlError with a diagnosis where the server fails;
     then, and on Ctrl-C, nothing of it is left running and its log stays. One `behind` a proxy is not ready
-    yet when this returns: it ends with this process until who puts it there says so.
+    yet when this returns: it ends with this process until who puts it there says so. The server goes on in
+    the interpreter that was started `ahead`, where it fits; else that is ended.
     """
     check_server(artifact, engine.name)
     model_name = name if behind is None else behind.front
     plan = planned(artifact, deploy, model_name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
-    check_artifact(artifact, plan.engine)
-    key = chosen_key(deploy.api_key, os.environ) if behind is None else behind.key
+    _check_harmless(artifact, deploy, plan, engine, model_facts)
+    key = _key(deploy, behind, ahead)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
     if plan.head == "yes":
         scoring, yes = score_files(artifact.path, plan)
         files |= scoring
         plan = replace(plan, yes=yes)
+    local = Path(_base(artifact, plan)).is_absolute()
+    foreseen = engine_server.ahead(plan, python=engine.python, local=local, machine=machine)
+    if ahead is not None and not ahead.fits(foreseen, lease):
+        end_ahead(ahead)
+        ahead = None
     with store.claimed(name):
-        check_name(name)
+        if ahead is None:
+            check_name(name)
         port = chosen_port(deploy)
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
@@ -96,41 +114,20 @@ def start(
         rendered = replace(rendered, files={**rendered.files, **files}, links=links)
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
-        made_by, folder = None if run is None else str(run), fresh_folder(name)
-        deployment = Deployment(
-            name,
-            plan.engine,
-            plan.name,
-            url,
-            NOBODY,
-            time.time(),
-            str(folder),
-            str(artifact.path),
-            made_by,
-            base=str(artifact.base if plan.adapter == "attach" else artifact.path),
-            adapters=plan.adapters,
-            lora_rank=taken_rank(plan, artifact),
-            template=plan.chat_template,
+        made_by, folder = None if run is None else str(run), ahead.folder if ahead else fresh_folder(name)
+        deployment = replace(
+            _deployment(name, plan, artifact, url, folder),
+            run=made_by,
             listens=None if secured is None else here.strip("[]"),
             behind=None if behind is None else behind.front,
-            **_use(plan),
         )
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
-        launch = Launch(
-            rendered.argv,
-            rendered.env,
-            me,
-            remembered(os.environ),
-            tuple(gpu for gpu in machine.gpus if gpu.index in lease.gpus),
-            deploy.ready_timeout,
-            deploy.restart,
-            deploy.max_restarts,
-            pace,
-        )
-        lay_out(folder, rendered, key, launch)
+        lay_out(folder, rendered, key)
         entry = Entry(deployment, creator=me)
-        store.write(entry)
-        keeper = start_keeper(name, lease.files)
+        # One that was begun ahead may have ended by now; an interpreter that waits goes on by the launch.
+        entry = store.amend(entry, lambda now: replace(now, deployment=deployment))
+        write_launch(folder, launch_of_server(rendered, deploy, me, machine, lease, pace))
+        keeper = ahead.keeper if ahead else start_keeper(name, lease.files)
     with ended_unless_ready(entry):
         entry = answering(entry, keeper, emit)
         bring_back(entry)
@@ -146,6 +143,50 @@ def start(
         entry = store.change(entry, ready=time.time())
     store.note(entry, {"state": "ready", "url": url, "model": plan.name})
     return entry.deployment
+
+
+def _deployment(name: str, plan: ServePlan, artifact: Artifact, url: str, folder: Path) -> Deployment:
+    """What is known of a server before it is started."""
+    return Deployment(
+        name,
+        plan.engine,
+        plan.name,
+        url,
+        NOBODY,
+        time.time(),
+        str(folder),
+        str(artifact.path),
+        base=_base(artifact, plan),
+        adapters=plan.adapters,
+        lora_rank=taken_rank(plan, artifact),
+        template=plan.chat_template,
+        **_use(plan),
+    )
+
+
+def _base(artifact: Artifact, plan: ServePlan) -> str:
+    """The weights that the server loads first."""
+    return str(artifact.base if plan.adapter == "attach" else artifact.path)
+
+
+def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
+    """The key of the server: one that was begun ahead has it already. Raises Interrupted where that was
+    stopped meanwhile."""
+    if ahead is None:
+        return chosen_key(deploy.api_key, os.environ) if behind is None else behind.key
+    now = store.find(ahead.entry.name)
+    if now is None or (now.ended is not None and not now.why):
+        raise Interrupted(f"{ahead.entry.name} was stopped while it was starting")
+    return store.key_of(now)
+
+
+def _check_harmless(
+    artifact: Artifact, deploy: Deploy, plan: ServePlan, engine: EngineFacts, facts: ModelFacts
+) -> None:
+    """Raises UsageError and FtctlError for what a server is not to load: the engine would, or would hang."""
+    check_artifact(artifact, plan.engine)
+    check_remote_code(facts, deploy, trust=plan.trust_remote_code)
+    try_templates(artifact, plan, engine)
 
 
 def planned(
@@ -210,5 +251,5 @@ def _overlay(
             f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
             "fetch the model and name its folder, or set deploy.engine: vllm",
         )
-    own = saved_template(model) if plan.chat_template is None else Path(plan.chat_template).read_text("utf-8")
+    own = saved_template(model) if plan.chat_template is None else read_template(Path(plan.chat_template))
     return files | overlay_template(own, plan.template_kwargs, OVERLAY), overlay_links(model, OVERLAY)

@@ -96,7 +96,15 @@ ENGINES: Mapping[str, Engine] = {
             "asks, counts and draws in evaluations",
             "sacrebleu",
             (Variant("cpu", "sacrebleu"),),
-            more=("aiohttp", "sklearn.metrics", "rouge_score", "jsonschema", "jieba", "matplotlib"),
+            more=(
+                "aiohttp",
+                "sklearn.metrics",
+                "rouge_score",
+                "jsonschema",
+                "jieba",
+                "matplotlib",
+                "plotext",
+            ),
         ),
     )
 }

@@ -20,7 +20,7 @@ from ftctl.job.node import Node, Path, dotted
 from ftctl.job.shape import Schema, form, step
 
 # One file of rows: only these of its keys leave what is read of it as it is.
-_ROWS = re.compile(r"(data\.(?:train|eval)(?:\[\d+\])?)\.(?!(?:weight|max_samples)$)")
+_ROWS = re.compile(r"((?:data\.(?:train|eval|test)|evaluate\.data)(?:\[\d+\])?)\.(?!(?:weight|max_samples)$)")
 _MEANT = re.compile(r"did you mean ([\w.-]+)\?|set ([a-z_]+\.[\w.]+)")
 _NATIVE = re.compile(r"(train|deploy)\.native\.-*([\w-]+)")
 
@@ -72,7 +72,9 @@ def without(root: Node, problems: Iterable[Problem], schema: Schema) -> Node:
     A file of rows goes whole, and a folder that is not there stays: the value is a right one.
     """
     wrong = {_file(problem.key) for problem in problems if problem.kind != "path"}
-    wrong |= {_file(problem.key) for problem in problems if problem.key.startswith("data.")}
+    wrong |= {
+        _file(problem.key) for problem in problems if problem.key.startswith(("data.", "evaluate.data"))
+    }
     return _without(root, wrong, schema, ()) or Node({}, root.place)
 
 

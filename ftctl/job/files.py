@@ -12,6 +12,7 @@ from ftctl.job import node as tree
 from ftctl.job.node import Node, lookup, problem, value_place
 from ftctl.job.normalise import Folder, hub_fault, is_local
 
+FILES = (("data", "train"), ("data", "eval"), ("data", "test"), ("evaluate", "data"))  # keys that name rows
 _HERE = "paths start at the job file's folder"
 Said = tuple[str, str]
 
@@ -37,11 +38,11 @@ def _missing(document: Any, folder: Folder) -> Iterator[tuple[tree.Path, Said]]:
     for path, written in _written(document, ("model",)):
         if said := _model_fault(written, folder):
             yield path, said
-    for key in ("train", "eval"):
-        for path, written in _written(document, ("data", key)):
+    for key in FILES:
+        for path, written in _written(document, key):
             if said := _rows_fault(folder.path(written)):
                 yield path, said
-    for block in ("train", "deploy"):
+    for block in ("train", "deploy", "evaluate"):
         python = lookup(document, (block, "engine_python"))
         if isinstance(python, str) and python and not is_file(folder.path(python)):
             remedy = "name a Python interpreter, such as env/bin/python"

@@ -19,7 +19,7 @@ from ftctl.job import environment, normalise, override
 from ftctl.job.check import look
 from ftctl.job.doubt import Draft, doubted, silenced, without
 from ftctl.job.dummy import for_dummies
-from ftctl.job.files import is_dir, missing
+from ftctl.job.files import FILES, is_dir, missing
 from ftctl.job.model import Job
 from ftctl.job.node import Node, Place, dotted, lookup, problem, value_place, values, walk
 from ftctl.job.shape import inline, whole
@@ -154,6 +154,7 @@ def job_of(
         train=normalise.train_of(document["train"], folder) if "train" in document else None,
         resources=normalise.resources_of(document.get("resources", {})),
         deploy=normalise.deploy_of(document["deploy"], folder) if "deploy" in document else None,
+        evaluate=normalise.evaluate_of(document["evaluate"], folder) if "evaluate" in document else None,
         file=path.absolute(),
         source=text,
         overrides=overrides,
@@ -184,7 +185,7 @@ def _written(root: Node) -> Iterator[tuple[str, Place]]:
             continue
         key, place = dotted(path), value_place(root, path)
         yield key, place
-        if path in (("data", "train"), ("data", "eval")) and isinstance(node.value, str):
+        if path in FILES and isinstance(node.value, str):
             yield from ((f"{key}[0]", place), (f"{key}[0].path", place))
         elif isinstance(node.value, str) and (path == ("model",) or isinstance(path[-1], int)):
             yield f"{key}.path", place

@@ -45,11 +45,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Data:
-    """`eval_share` is a share of train (0 to 1) or a count of rows (1 and more); with `eval` it excludes."""
+    """`eval_share` is a share of train (0 to 1) or a count of rows (1 and more), in place of `eval`; so is
+    `test_share` of `test`. What they hold out is neither in the other nor in what is trained on."""
 
     train: tuple[Dataset, ...]
     eval: tuple[Dataset, ...] = ()
     eval_share: float | int | None = None
+    test: tuple[Dataset, ...] = ()
+    test_share: float | int | None = None
+    overlap: str = "fail"  # fail | warn | allow: what becomes of rows to evaluate on that are trained on
     mix: str = "concat"  # concat | interleave_under | interleave_over
     workers: int | None = None
 
@@ -104,6 +108,7 @@ class EarlyStopping:
     patience: int = 3
 
 
+GREEDY: Mapping[str, Any] = {"temperature": 0.0, "max_tokens": 512, "seed": 0}  # where a job says nothing
 RETRIEVAL = ("embedding", "reranker")  # the tasks that learn from queries with passages
 
 
@@ -242,6 +247,25 @@ class Deploy:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """How the served model is judged. `data` empty means data.test; each of `metrics` is one name with its
+    options, files absolute; `sampling` has temperature, max_tokens, seed and what else is set; `timeout` is
+    in seconds; `max_errors` is a share, 0 to 1; `compare` is base or a run."""
+
+    data: tuple[Dataset, ...] = ()
+    system: str | None = None
+    metrics: tuple[Mapping[str, Any], ...] = field(default_factory=lambda: ({"exact_match": {}},))
+    sampling: Mapping[str, Any] = field(default_factory=lambda: dict(GREEDY))
+    concurrency: int = 16
+    retries: int = 3
+    timeout: float = 120.0
+    max_errors: float = 0.0
+    compare: str | None = None
+    gate: Mapping[str, str] = field(default_factory=dict)
+    engine_python: Path | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One job file, normalised. `file` is where it was read from; `source` its text as submitted."""
 
@@ -258,8 +282,9 @@ class Job:
         default_factory=dict
     )  # dotted key → line, column in `file`, from 1
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set
-    silence: tuple[str, ...] = ()  # names of engine rules that are not to speak
+    silence: tuple[str, ...] = ()  # names of engine rules and of advice that are not to speak
     shown: str = ""  # the file as the user named it, for messages
+    evaluate: Evaluate | None = None
 
 
 def problem_at(job: Job, key: str, message: str, remedy: str = "") -> Problem:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.job.explain import wanted
+from ftctl.job.files import FILES
 from ftctl.job.later import LATER
 from ftctl.job.rules import RULES
 from ftctl.job.shape import Schema, inline
@@ -38,7 +39,7 @@ def _blocks(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, Mappin
     if schema.get("properties"):
         yield ".".join(path), schema
     for key, child in schema.get("properties", {}).items():
-        if "key" not in child.get(LATER, {}) and (*path, key) not in (("data", "eval"),):
+        if "key" not in child.get(LATER, {}) and (*path, key) not in FILES[1:]:
             yield from _blocks(child, (*path, key))
     for branch in schema.get("anyOf", ()):
         if "properties" in branch:

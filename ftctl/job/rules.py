@@ -201,19 +201,34 @@ def _open_address(job: View) -> Broken:
         yield ("deploy", "host"), (message, "write api_key: ${env:NAME}, or remove host")
 
 
+def _gate(job: View) -> Broken:
+    if job.has("evaluate.gate"):
+        from ftctl.job.gate_rules import gate  # few jobs have one
+
+        yield from gate(job)
+
+
+def _evaluation(job: View) -> Broken:
+    if job.has("evaluate") or job.has("data.test"):
+        from ftctl.job.evaluate_rules import broken as wrong  # most jobs judge nothing
+
+        yield from wrong(job)
+
+
 def _silence(job: View) -> Broken:
     names = job.get("silence")
     if not isinstance(names, list) or not names:
         return
+    from ftctl.advice.table import BY_NAME
     from ftctl.job.suggest import nearest
     from ftctl.rules.table import all_names
 
-    known = all_names()
+    known = all_names() | BY_NAME.keys()
     for number, name in enumerate(names):
         if isinstance(name, str) and name not in known:
             near = nearest(name, known)
-            remedy = f"did you mean {near}?" if near else "their names are in docs/rules.md"
-            yield ("silence", number), (f"{name} is no rule of an engine", remedy)
+            remedy = f"did you mean {near}?" if near else "see docs/rules.md and docs/advice.md"
+            yield ("silence", number), (f"{name} is no rule of an engine and no advice", remedy)
 
 
 def _native(job: View) -> Broken:
@@ -238,6 +253,9 @@ RULES: tuple[Rule, ...] = (
          _adapters),
     Rule("speculative", "A draft by a model names it, and a draft without one does not.", _speculative),
     Rule("open-address", "A `deploy.host` that other machines reach needs `deploy.api_key`.", _open_address),
-    Rule("silence", "`silence` names rules that there are.", _silence),
+    Rule("gate", "`evaluate.gate` has rules that can be read, over figures that are measured.", _gate),
+    Rule("evaluation", "`evaluate` needs `deploy`, and `evaluate.data` or `data.test`. Embedders and "
+         "rerankers are measured on `data.eval` instead.", _evaluation),
+    Rule("silence", "`silence` names rules and advice that there are.", _silence),
     Rule("native", "`native` leaves alone what ftctl sets, repeats no key, and holds no secret.", _native),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 K = (1, 5, 10)  # passages that are looked at: recall at each, MRR and nDCG at the last
+FIGURES = (*(f"recall@{count}" for count in K), f"mrr@{max(K)}", f"ndcg@{max(K)}")
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ftctl.deployments import store
 from ftctl.deployments.kept import Kept, write_kept
-from ftctl.deployments.launch import Launch
+from ftctl.deployments.launch import Launch, launch_of
 from ftctl.deployments.ready import ServerFailed
 from ftctl.deployments.store import Entry
 from ftctl.keep.front import Front, end_all
 from ftctl.keep.lease import lease_of
 from ftctl.keep.stand_by import start_standby
 from ftctl.process import NOBODY, alive, identify
+
+POLL = 0.05  # seconds between two looks at what a waiting server is told
 
 
 class Asked(Exception):
@@ -65,6 +68,16 @@ class Holding:
             self.have_standby()
         if self.front is not None:
             self.front.look(self.entry)
+
+    def told(self, over: Callable[[], object]) -> None:
+        """Wait until the server's interpreter, which imports its engine, has been told what to serve, or
+        is `over`. Raises as `pause` does."""
+        if not self.launch.waits:
+            return
+        while self.launch.waits and not over():
+            self.pause(POLL)
+            self.launch = launch_of(self.entry.folder) or self.launch
+        self.reread()
 
     def reread(self) -> None:
         """Take note of what others recorded: ready, and stopped."""

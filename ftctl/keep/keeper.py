@@ -149,6 +149,7 @@ class Keeper:
         hold = self.hold
         if hold.is_back():
             return
+        hold.told(child.end)
         wait_ready(
             hold.entry,
             self.server,

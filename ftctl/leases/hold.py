@@ -43,6 +43,13 @@ class Lease:
         for file in self.files:
             os.close(file)
 
+    def part(self, gpus: Iterable[int]) -> Lease:
+        """The lease of these GPUs alone, to be given to a process; what is held here stays held."""
+        kept = set(gpus)
+        pairs = [pair for pair in zip(self.gpus, self.files[1:], strict=True) if pair[0] in kept]
+        own = self.files[:1] if pairs else ()
+        return Lease(tuple(index for index, _ in pairs), (*own, *(file for _, file in pairs)))
+
     def only(self, gpus: Iterable[int]) -> Lease:
         """What is left of the lease when only these GPUs are needed; the others are free at once."""
         kept = set(gpus)

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, GateNotMet
 from ftctl.run.directory import RunDir
 from ftctl.run.follow import Ending, follow
+from ftctl.run.notes import notes_of
 from ftctl.view.follow_view import view_for
 from ftctl.view.output import envelope, say
 
@@ -47,6 +48,8 @@ def main(word: str, argv: list[str]) -> int:
     name = str((run.read_json("run.json") or {}).get("name", run.path.parent.name))
     if as_json:
         return _as_json(verb, run, name, ending)
+    if ending.exit_code == GateNotMet.exit_code:
+        _show_evaluation(run)
     if ending.exit_code not in (0, 130):
         error = FtctlError(f"{name} {run.path.name} {ending.state}: {ending.message}", ending.remedy)
         error.exit_code = ending.exit_code
@@ -57,6 +60,8 @@ def main(word: str, argv: list[str]) -> int:
     say(f"done: {run.path}")
     _show_deployment(run)
     _show_evaluation(run)
+    if notes := notes_of(run):
+        say(f"advice: {', '.join(str(note['name']) for note in notes)}; docs/advice.md explains")
     return 0
 
 
@@ -72,6 +77,9 @@ def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
     evaluation = evaluation_of(run)
     if evaluation is not None:
         result["evaluation"] = as_data(evaluation)
+    result["notes"] = notes_of(run)
+    if (verdict := run.read_json("verdict.json")) is not None:
+        result["verdict"] = verdict
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
     sys.stdout.write(envelope(verb, result, exit_code=ending.exit_code, error=detail) + "\n")
     return ending.exit_code
@@ -87,9 +95,16 @@ def _show_deployment(run: RunDir) -> None:
 
 
 def _show_evaluation(run: RunDir) -> None:
-    """How the served model compares with its base, where rows were held out."""
+    """How the served model compares with its base, where rows were held out, and what the gate says to it."""
     from ftctl.view.comparison import comparison, evaluation_of
 
     evaluation = evaluation_of(run)
     if evaluation is not None:
         say(comparison(evaluation))
+    if (run.path / "verdict.json").is_file():
+        from ftctl.judge.verdict import recorded
+        from ftctl.view.gated import gated
+
+        verdict = recorded(run.path)
+        if verdict is not None:
+            say(gated(verdict))

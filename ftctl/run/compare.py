@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,19 @@ def lines(a: Mapping[str, Mapping[str, Any]], b: Mapping[str, Mapping[str, Any]]
             line = Line(section, key, a[section].get(key), b[section].get(key))
             if line.a != line.b or section in _RESULTS:
                 yield line
+
+
+def differing(runs: Sequence[Path]) -> tuple[tuple[str, str, tuple[Any, ...]], ...]:
+    """Section, key and value in each run of all keys in which not all agree; the first run's order.
+
+    Raises UsageError where a run has no plan on record.
+    """
+    facts = [_facts(RunDir(run), state_of(run)) for run in runs]
+    keys = dict.fromkeys((section, key) for one in facts for section in one for key in one[section])
+    found = ((section, key, tuple(one[section].get(key) for one in facts)) for section, key in keys)
+    return tuple(
+        line for line in found if line[0] in _RESULTS or any(value != line[2][0] for value in line[2])
+    )
 
 
 def _facts(run: RunDir, state: RunState) -> dict[str, dict[str, Any]]:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from ftctl.events import Event
 
 
-def curve(events: Iterable[Event]) -> list[Event]:
-    """The `step` events that count: an `attempt` takes back what came after the step it goes on from."""
+def curve(events: Iterable[Event], kind: str = "step") -> list[Event]:
+    """The events that count, of a kind that has a step: an `attempt` takes back what came after the step it
+    goes on from."""
     line: list[Event] = []
     for event in events:
         if event.kind == "attempt" and "step" in event.data:
             line = [step for step in line if step.data.get("step", 0) <= event.data["step"]]
-        elif event.kind == "step":
+        elif event.kind == kind:
             line.append(event)
     return line
 

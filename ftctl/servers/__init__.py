@@ -42,6 +42,10 @@ class Server(Program, Protocol):
         The key is not in it: the shell adds it to the environment when it starts the command.
         """
 
+    def ahead(self, plan: ServePlan, *, python: Path, local: bool, machine: MachineFacts) -> Rendered | None:
+        """The command that imports the engine in the server's environment and then waits to be told what to
+        serve (`inside/waiting_server.py`); None where it cannot. `local`: it will be told a folder."""
+
     def arguments(self, plan: ServePlan, deploy: Deploy) -> Mapping[str, Any]:
         """What the server is told, by its own names with underscores, without its place."""
 

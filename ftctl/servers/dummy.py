@@ -57,6 +57,11 @@ def render(
     return Rendered((str(python), str(PROGRAM), FILE), env, {FILE: text})
 
 
+def ahead(plan: ServePlan, *, python: Path, local: bool, machine: MachineFacts) -> Rendered | None:
+    """None: there is nothing to import."""
+    return None
+
+
 def arguments(plan: ServePlan, deploy: Deploy) -> dict[str, Any]:
     """What the server is told; `native` wins."""
     native = {key: value for key, value in nested(deploy.native).items() if value is not None}

@@ -66,6 +66,11 @@ def serves_overlay(plan: ServePlan) -> bool:
     return plan.chat_template is not None or bool(plan.template_kwargs)
 
 
+def ahead(plan: ServePlan, *, python: Path, local: bool, machine: MachineFacts) -> Rendered | None:
+    """None: its command imports what it needs when it is asked to serve."""
+    return None
+
+
 def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
     """What the server is told, by its own names."""
     told = {**_flags(plan, deploy), **nested(deploy.native)}

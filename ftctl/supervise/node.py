@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -18,12 +19,13 @@ from ftctl.diagnosis.faults import DISK_FULL
 from ftctl.errors import BUG, FtctlError, Interrupted, UsageError
 from ftctl.paths import state_dir
 from ftctl.process import ProcessId, boot_id, identify
-from ftctl.run.attempts import phases_of
+from ftctl.run.attempts import TRAIN, phases_of
 from ftctl.run.curve import first_open
 from ftctl.run.directory import RunDir
 from ftctl.run.lock import held
 from ftctl.run.records import plan_of, steps_of
 from ftctl.supervise.again import start_again
+from ftctl.supervise.ahead import ServerAhead
 from ftctl.supervise.collecting import collect, collected
 from ftctl.supervise.ending import record_end
 from ftctl.supervise.failure import EngineFailed
@@ -84,13 +86,17 @@ def _work(run: RunDir) -> None:
 
 def _phases(run: RunDir) -> None:
     """Everything that is not done yet."""
-    order = phases_of(run, plan_of(run))
+    plan = plan_of(run)
+    order = phases_of(run, plan)
     left = order[order.index(first_open(run.events(), order)) :]
-    for step in steps_of(run):
-        if step.name in left:
-            run_step(run, step)
-    artifact = (None if "collect" in left else collected(run)) or collect(run)
-    serve_and_judge(run, artifact)
+    with closing(ServerAhead(run, plan)) as ahead:
+        for step in steps_of(run):
+            if step.name in left:
+                run_step(run, step)
+            if step.name == TRAIN:
+                ahead.begin()
+        artifact = (None if "collect" in left else collected(run)) or collect(run)
+        serve_and_judge(run, artifact, ahead)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments.behind import serve
@@ -15,15 +16,18 @@ from ftctl.leases.hold import held_here
 from ftctl.leases.of_job import lease_to_serve
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
+from ftctl.supervise.ahead import ServerAhead
 
 
-def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
+def deploy(run: RunDir, plan: Plan, artifact: Artifact, ahead: ServerAhead) -> None:
     """Serve `artifact` as the job asks, and record the deployment as an event."""
     block, engine = plan.job.deploy, plan.facts.server
     if block is None or engine is None:
         raise FtctlError("the plan has no deployment")
     served = model_facts(artifact.path) if artifact.kind == "model" else plan.facts.model
     lease = held_here().only(plan.serve.devices if plan.serve is not None else ())
+    begun = ahead.begun
+    more: dict[str, Any] = {} if begun is None else {"ahead": begun}
     deployment = serve(
         artifact,
         block,
@@ -38,7 +42,9 @@ def deploy(run: RunDir, plan: Plan, artifact: Artifact) -> None:
         lend=lambda member: lease_to_serve(
             block, member, plan.facts.machine, engine.variant, wait=False, say=lambda text: None
         ),
+        **more,
     )
+    ahead.take()
     told = {"name": deployment.name, "state": "ready", "url": deployment.url, "model": deployment.model}
     parity = {} if deployment.parity is None else {"parity": asdict(deployment.parity)}
     run.emit("deployment", {**told, **parity})

@@ -18,6 +18,8 @@ from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
+from ftctl.supervise.advising import Advising
+from ftctl.supervise.ahead import ServerAhead
 from ftctl.supervise.failure import failed
 from ftctl.supervise.memory_killer import killed_for_memory
 from ftctl.supervise.silence import Silence
@@ -98,9 +100,10 @@ class Following:
         self.step = 0
         self.heard = False
         self.silent: float | None = None
-        plan = plan_of(run)
-        self.read = trainer_of(plan).progress
-        limit = plan.job.resources.stall_timeout
+        self.plan = plan_of(run)
+        self.advising: Advising | None = None  # once it trains
+        self.read = trainer_of(self.plan).progress
+        limit = self.plan.job.resources.stall_timeout
         self.silence = Silence(run.path / LOG, limit, lambda said: run.emit("warning", {"message": said}))
         self.tail.lines()  # a step before this one may have left its lines
 
@@ -113,12 +116,19 @@ class Following:
             if event is not None:
                 self._note(event)
                 self.run.emit(event.kind, event.data, event.time)
+                self._advise(event)
 
     def _note(self, event: Event) -> None:
         self.training |= event.kind == "begin"
         self.stopped |= event.kind == "stopped"
         if event.kind in ("step", "stopped"):
             self.step = int(event.data.get("step", self.step))
+
+    def _advise(self, event: Event) -> None:
+        if event.kind == "begin":
+            self.advising = Advising(self.run, self.plan)
+        elif self.advising is not None:
+            self.advising.see(event)
 
     def stop_if_asked(self, process: ProcessId) -> None:
         """Asked to stop: an engine that trains saves a checkpoint by itself, any other is ended."""
@@ -141,29 +151,29 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def serve_and_judge(run: RunDir, artifact: Artifact) -> None:
+def serve_and_judge(run: RunDir, artifact: Artifact, ahead: ServerAhead) -> None:
     """Start the deployment that the job asks for, if it asks for one; measure it where rows were held out."""
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
     if not judged(plan):
-        serve(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
         return
     from ftctl.supervise.judging import judge, judge_base
 
     evaluation = judge_base(run, plan, artifact)
-    serve(run, plan, artifact)
+    serve(run, plan, artifact, ahead)
     judge(run, plan, artifact, evaluation)
 
 
-def serve(run: RunDir, plan: Plan, artifact: Artifact) -> None:
-    """Start the deployment of a plan that has one."""
+def serve(run: RunDir, plan: Plan, artifact: Artifact, ahead: ServerAhead) -> None:
+    """Start the deployment of a plan that has one, in the interpreter that was begun ahead if any was."""
     from ftctl.supervise.serving import deploy
 
     run.emit("phase", {"name": "serve", "state": "started"})
     began = time.monotonic()
     try:
-        deploy(run, plan, artifact)
+        deploy(run, plan, artifact, ahead)
     except FtctlError:
         run.emit("phase", {"name": "serve", "state": "failed", "seconds": round(time.monotonic() - began, 3)})
         raise

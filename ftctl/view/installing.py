@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,22 @@ from ftctl.view.output import say
 
 if TYPE_CHECKING:
     from ftctl.engines.build import Step
+    from ftctl.facts.model import EngineFacts
+
+
+def ready_engine(name: str, variant: str, *, install: bool) -> EngineFacts:
+    """The engine's interpreter, installed with a bar if it is missing and that is wanted.
+
+    Raises Missing where it is missing and not wanted, FtctlError where the build fails.
+    """
+    from ftctl.engines.install import ensure
+    from ftctl.engines.locate import locate
+
+    found = locate(name, variant, python=None, environ=os.environ)
+    if found.installed:
+        return found
+    with installing() as (report, watch):
+        return ensure(name, variant, install=install, report=report, watch=watch)
 
 
 @contextmanager

@@ -141,6 +141,10 @@ def _template(data: Mapping[str, Any]) -> str:
     return f"warning: no chat template shows a server what {name or 'the engine'} trains"
 
 
+def _note(data: Mapping[str, Any]) -> str:
+    return f"note: {data.get('message', '')}; {data.get('remedy', '')} [{data.get('name', '')}]"
+
+
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "attempt": _attempt,
     "restart": _restart,
@@ -154,6 +158,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stopping": lambda data: "stopping at the next step, with a checkpoint",
     "stopped": lambda data: f"stopped at step {data.get('step', 0)}",
     "warning": lambda data: f"warning: {data.get('message', '')}",
+    "note": _note,
     "data": lambda data: str(data.get("message", "")),
     "artifact": lambda data: f"verified {data.get('kind', '')}: {data.get('path', '')}",
     "deployment": _deployment,

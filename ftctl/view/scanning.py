@@ -35,13 +35,14 @@ class Scanning:
         if self._bar is None:
             if time.monotonic() - self._began < PATIENCE or not sys.stderr.isatty():
                 return
-            self._bar = _started()
+            self._bar = bar_of_bytes()
         if path not in self._tasks:
             self._tasks[path] = self._bar.add_task(f"reading {path.name}", total=total)
         self._bar.update(self._tasks[path], completed=done)
 
 
-def _started() -> Progress:
+def bar_of_bytes() -> Progress:
+    """A bar that counts bytes, on standard error; it has begun, and is wiped when it stops."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

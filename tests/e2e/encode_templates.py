@@ -1,12 +1,14 @@
 """Run by LLaMA-Factory's interpreter: what a training by several templates would see, after one import.
 
-encode_templates.py INSIDE MODEL FOLDER TEMPLATE … writes FOLDER/TEMPLATE/trained_template.json; INSIDE is
+encode_templates.py INSIDE MODEL FOLDER TEMPLATE … writes FOLDER/TEMPLATE/trained_template.json and, in the
+folder model beside it, the model's configuration with the tokenizer that such a training saves; INSIDE is
 ftctl's folder of the program that a training runs.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,9 +19,10 @@ import llamafactory_template  # type: ignore[import-not-found] # noqa: E402 - fo
 from llamafactory.hparams import DataArguments, ModelArguments  # noqa: E402
 
 for name in names:
-    found = llamafactory_template.examine(
-        ModelArguments(model_name_or_path=model), DataArguments(template=name, dataset_dir=folder)
-    )
+    asked = ModelArguments(model_name_or_path=model), DataArguments(template=name, dataset_dir=folder)
+    found = llamafactory_template.examine(*asked)
     place = Path(folder, name)
-    place.mkdir()
+    (place / "model").mkdir(parents=True)
+    shutil.copy(Path(model, "config.json"), place / "model")
+    llamafactory_template.Trained(*asked).tokenizer.save_pretrained(place / "model")
     (place / llamafactory_template.OUT).write_text(json.dumps(found))

@@ -36,12 +36,17 @@ class Run:
         return [event["name"] for event in self.events if event.get("state") == "done" and "name" in event]
 
 
-def train(cli: Cli, model: Path, *more: str) -> Run:
+# One rule that is met and one that cannot be.
+GATE = ("--set", "evaluate.gate.recall@10=>= base * 10%", "--set", "evaluate.gate.ndcg@10=>= 0.99")
+
+
+def train(cli: Cli, model: Path, *more: str, code: int = 0) -> Run:
     threads = {"OMP_NUM_THREADS": "1"}  # two were six times slower where others compute too
     answer = cli(
-        "train", JOB, "--set", f"model={model}", *more, "--json", timeout=TIMEOUT, code=0, env=threads
+        "train", JOB, "--set", f"model={model}", *more, "--json", timeout=TIMEOUT, code=code, env=threads
     )
-    cli("stop", "minilm", code=0)
+    if code == 0:
+        cli("stop", "minilm", code=0)
     events = [json.loads(line) for line in answer.out.splitlines()]
     return Run(events[-1]["data"], events[:-1])
 
@@ -79,8 +84,20 @@ def test_the_base_is_served_as_the_trained_one_and_nothing_of_it_stays(
 def test_a_second_run_takes_the_bases_figures_from_the_first(
     measured: Run, session_ftctl: Cli, minilm: Path
 ) -> None:
-    again = train(session_ftctl, minilm, "--set", "train.max_steps=1")
+    again = train(session_ftctl, minilm, "--set", "train.max_steps=1", *GATE, code=3)
     assert again.record["base"]["reused_from"] == measured.folder.name
     assert again.record["base"]["figures"] == measured.record["base"]["figures"]
     assert not [event for event in again.events if event["event"] == "judging" and event["model"] == "base"]
     assert again.record["tuned"]["figures"] != measured.record["tuned"]["figures"]
+    # Its gate is not met: nothing is left running, and everyone is told by how much.
+    recall, ndcg = again.data["verdict"]["rules"]
+    assert (recall["met"], ndcg["met"], again.data["verdict"]["met"]) == (True, False, False)
+    assert ndcg["by"] == pytest.approx(again.record["tuned"]["figures"]["ndcg@10"] - 0.99)
+    assert recall["bar"] == pytest.approx(0.1 * again.record["base"]["figures"]["recall@10"])
+    assert again.events[-1]["exit_code"] == 3
+    running = [entry["name"] for entry in session_ftctl("ps", "--json", code=0).data["deployments"]]
+    assert "minilm" not in running
+    shown = session_ftctl("watch", again.folder.name, code=3).err
+    assert "the gate is not met" in shown
+    assert "✗ ndcg@10 is " in shown
+    assert "✓ recall@10 is " in shown

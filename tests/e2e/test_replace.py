@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ftctl.artifacts.chat_template import TRAINED
 from ftctl.deployments import client, proxy, store
 from ftctl.deployments.kept import kept_of
 from ftctl.deployments.stop import stop
-from ftctl.errors import FtctlError
+from ftctl.errors import FtctlError, GateNotMet
 from ftctl.process import alive, session_members
-from tests.conftest import Cli
+from tests.conftest import Cli, TrainedRun
 from tests.e2e.conftest import START_TIMEOUT
 from tests.load import asked_all_the_while
 from tests.model_files import write_model
@@ -23,6 +28,7 @@ from tests.standin.behind import answers, elsewhere, gone, members, replaced, se
 from tests.waiting import until
 
 pytestmark = pytest.mark.engine
+TOKENS = [1, 2, 3]  # what the stand-in makes of any conversation
 try:
     proxy.program()
 except FtctlError as error:
@@ -40,22 +46,120 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         stop(entry, now=True)
 
 
-def test_a_real_server_takes_over_from_another(ftctl: Cli, tiny_model: Path, vllm_python: Path) -> None:
-    argv = ("deploy", tiny_model, "--engine-python", vllm_python, "--set", "proxy=true", "--json")
-    data = ftctl(*argv, "--name", "desk", timeout=START_TIMEOUT, code=0).data
+@pytest.fixture
+def stopping(ftctl: Cli) -> Iterator[Cli]:
+    """The command line; what a test deploys is stopped after it, however that ends."""
+    yield ftctl
+    ftctl("stop", "--all", timeout=120)
+
+
+def test_a_real_server_takes_over_from_another(
+    stopping: Cli, trained_run: TrainedRun, vllm_python: Path, tmp_path: Path
+) -> None:
+    """After one that sees other tokens than were trained, which does not."""
+    words = ("--engine-python", vllm_python, "--set", "proxy=true", "--set", "max_length=512", "--json")
+    argv = ("deploy", trained_run.directory, *words)
+    data = stopping(*argv, "--name", "desk", timeout=START_TIMEOUT, code=0).data
     key = Path(data["key_file"]).read_text().strip()
-    (before,) = ftctl("ps", "--json", code=0).data["deployments"]
-    with asked_all_the_while(data["url"], key, "desk", threads=2) as load:
-        after = ftctl(*argv, "--replace", "desk", timeout=START_TIMEOUT, code=0).data
+    (before,) = stopping("ps", "--json", code=0).data["deployments"]
+    other = tmp_path / "other.jinja"
+    other.write_text("{% for message in messages %}[{{ message['content'] }}]{% endfor %}")
+    unlike = ("--set", f"native.chat_template={other}")
+    with asked_all_the_while(data["url"], key, "desk", threads=2, pause=0.2) as load:
+        failed = stopping(*argv, *unlike, "--replace", "desk", timeout=START_TIMEOUT, code=1)
+        assert "9 of 9 conversations differ" in failed.envelope["error"]["message"]
+        assert "desk serves on as before" in failed.envelope["error"]["message"]
+        same, left = stopping("ps", "--json", code=0).data["deployments"]
+        assert (same["replicas"][0]["pid"], same["state"]) == (before["replicas"][0]["pid"], "running")
+        assert (left["name"], left["state"], session_members(left["pid"])) == ("desk.2", "failed", ())
+        after = stopping(*argv, "--replace", "desk", timeout=START_TIMEOUT, code=0).data
     assert (load.failures, load.done > 0, after["url"]) == ([], True, data["url"])
-    (now,) = ftctl("ps", "--json", code=0).data["deployments"]
+    (now,) = stopping("ps", "--json", code=0).data["deployments"]
     assert [replica["name"] for replica in now["replicas"]] == ["desk.2"]
     assert now["state"] == "running"
     assert session_members(before["replicas"][0]["pid"]) == ()
-    assert "Application startup complete" in ftctl("logs", "desk", "-n", "10000", code=0).out
-    ftctl("stop", "desk", code=0)
+    assert "Application startup complete" in stopping("logs", "desk", "-n", "10000", code=0).out
+    stopping("stop", "desk", code=0)
     assert session_members(now["replicas"][0]["pid"]) == ()
-    assert ftctl("ps", "--json", code=0).data["deployments"] == []
+    assert stopping("ps", "--json", code=0).data["deployments"] == []
+
+
+def closed(entry: store.Entry) -> None:
+    """A gate that lets nobody through: what it sees is ready and answers."""
+    assert client.models(entry.deployment.url, store.key_of(entry)) == ("ft",)
+    raise GateNotMet("exact_match is 0.7, under 0.8", "train it better")
+
+
+def ended_meanwhile(entry: store.Entry) -> None:
+    """A gate that takes so long that the server ends before it is through."""
+    os.kill(entry.deployment.process.pid, signal.SIGKILL)
+    until(lambda: store.get(entry.name).ended is not None)
+
+
+def test_whatever_fails_the_old_server_answers_all_the_while(model: Path) -> None:
+    trained = {"name": "one", "messages": [{"role": "user", "content": "Hello"}], "ids": TOKENS}
+    (model / TRAINED).write_text(json.dumps({"conversations": [trained]}))
+    front = served(model)
+    failures: list[tuple[str, dict[str, Any], int, str]] = [
+        ("deaf", {"ready_timeout": 1.0}, 1, "was not ready within 1 s"),
+        ("other-tokens", {}, 1, "1 of 1 conversations differ"),
+        ("mute", {}, 1, "canary.*was answered with nothing"),
+        ("brief", {}, 1, "prompt 1 of 5 of the canary.*failed"),
+        ("quick", {"gate": closed}, 3, "exact_match is 0.7, under 0.8"),
+        ("quick", {"gate": ended_meanwhile}, 1, "ft.2 had passed and then ended.*signal 9"),
+    ]
+    with asked_all_the_while(front.url, store.key_of(store.get("ft")), "ft") as load:
+        for how, more, code, why in failures:
+            with pytest.raises(FtctlError, match=f"{why}.*ft serves on as before") as caught:
+                replaced(model, how, **more)
+            assert (caught.value.exit_code, members(), gone("ft.2")) == (code, ("ft.1",), True)
+        command = elsewhere("replace", model, "deaf")
+        until(lambda: (found := store.find("ft.2")) is not None and store.state(found) == "starting")
+        command.kill()
+        command.wait()
+        until(lambda: gone("ft.2"))
+        assert replaced(model).members != ("ft.1",)
+    assert (load.failures, load.done > 100) == ([], True)
+
+
+def test_a_server_that_dies_as_it_has_taken_over_gives_the_address_back(model: Path) -> None:
+    front = served(model)
+    key, said, errors, over = (
+        store.key_of(store.get("ft")),
+        list[str](),
+        list[FtctlError](),
+        threading.Event(),
+    )
+
+    def ask_slowly() -> None:
+        """Until this is answered the old server stays."""
+        for word in client.chat(front.url, key, "ft", 60 * [{"role": "user", "content": "slow"}]):
+            said.append(word)
+            if over.is_set():
+                return
+
+    def put_in_place() -> None:
+        with pytest.raises(FtctlError, match="and the old ones are back") as caught:
+            replaced(model, "late", restart="never")
+        errors.append(caught.value)
+
+    asking, replacing = threading.Thread(target=ask_slowly), threading.Thread(target=put_in_place)
+    asking.start()
+    until(lambda: any(slot.in_hand for slot in proxy.slots(Path(front.folder))))
+    replacing.start()
+    until(lambda: members() == ("ft.2",))
+    while members() == ("ft.2",):
+        with suppress(OSError, http.client.HTTPException, FtctlError):
+            list(client.chat(front.url, key, "ft", []))
+    replacing.join()
+    assert (len(errors), members(), gone("ft.2"), answers()) == (1, ("ft.1",), True, True)
+    with asked_all_the_while(front.url, key, "ft") as load:
+        until(lambda: load.done > 100)
+    assert load.failures == []
+    before = len(said)
+    until(lambda: len(said) > before)
+    over.set()
+    asking.join()
 
 
 def test_ten_replacements_under_load_lose_no_request(model: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,21 @@ from typing import Any
 import pytest
 
 from ftctl.artifacts.chat_template import TRAINED
+from ftctl.deployments import client
 from ftctl.deployments.model import Deployment, Parity, Unlike
 from ftctl.deployments.parity import check_parity
+from ftctl.deployments.ports import free_port
 from ftctl.plan.model import ServePlan
 from ftctl.process import ProcessId
 from tests.conftest import ROOT, TRAIN_TIMEOUT, Cli, TrainedRun, demo_job
 from tests.e2e.conftest import START_TIMEOUT, Served
+from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
 PLAN = ServePlan("vllm", "tiny", "none", (), 1, "float32", 512)
 TEMPLATES = ("qwen3_nothink", "llama3", "alpaca", "gemma")
+CHATML = "qwen3_nothink"  # what the tiny model's own chat template is like
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +53,51 @@ def trained(tiny_model: Path, llamafactory_python: Path, tmp_path_factory: pytes
     return folder
 
 
-def check(served: Served, folder: Path, then: str = "fail") -> Parity | None:
-    """What the check of a deployment says of the shared server, which has the tiny model's own ChatML."""
-    one = Deployment("tiny", "vllm", "tiny", served.url, ProcessId(1, 1, "boot"), 0.0, "/d", str(folder))
-    return check_parity(one, PLAN, served.key, folder / "log", then=then)
+@pytest.fixture(scope="module")
+def urls(served: Served, trained: Path, vllm_python: Path) -> Iterator[Mapping[str, str]]:
+    """A server of the tiny model for each template: the shared one, which has ChatML, and for Llama 3 and
+    Alpaca vLLM's own without an engine, which renders chats just the same."""
+    argv: tuple[str | Path, ...] = (vllm_python, "-m", "vllm.entrypoints.cli.main", "launch", "render")
+    env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    found, ports = {CHATML: served.url}, list[int]()
+    with ExitStack() as ended:
+        for name in ("llama3", "alpaca"):
+            known = json.loads((trained / name / TRAINED).read_text())
+            (trained / f"{name}.jinja").write_text(known["chat_template"])
+            ports.append(free_port("127.0.0.1", ports))
+            place = ("--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(ports[-1]))
+            with open(trained / f"{name}.log", "w") as log:
+                words = [
+                    *argv,
+                    trained / name / "model",
+                    *place,
+                    "--chat-template",
+                    trained / f"{name}.jinja",
+                ]
+                server = subprocess.Popen(words, env=env, stdout=log, stderr=log)
+            ended.callback(server.wait)
+            ended.callback(server.kill)
+            found[name] = f"http://127.0.0.1:{ports[-1]}"
+        until(lambda: all(map(client.healthy, found.values())), START_TIMEOUT)
+        yield found
 
 
-def test_a_template_like_the_tokenizers_own_gives_the_same_tokens(served: Served, trained: Path) -> None:
-    found = check(served, trained / "qwen3_nothink")
+def check(url: str, key: str, folder: Path, then: str = "fail") -> Parity | None:
+    """What the check of a deployment says of the server there."""
+    one = Deployment("tiny", "vllm", "tiny", url, ProcessId(1, 1, "boot"), 0.0, "/d", str(folder))
+    return check_parity(one, PLAN, key, folder / "log", then=then)
+
+
+@pytest.mark.parametrize(("template", "count"), [(CHATML, 11), ("llama3", 11), ("alpaca", 9)])
+def test_a_server_with_the_trained_template_makes_the_same_tokens(
+    served: Served, urls: Mapping[str, str], trained: Path, template: str, count: int
+) -> None:
+    found = check(urls[template], served.key, trained / template)
     assert found is not None
-    assert (found.measure, found.count, found.differs) == ("tokens", 11, False)
-    assert found.note == "with tools, which the data has none of, it sees other tokens"
+    assert (found.measure, found.count, found.differs) == ("tokens", count, False)
+    # Two conversations have tools, which a chat template without them cannot show.
+    said = "with tools, which the data has none of, it sees other tokens" if count == 11 else ""
+    assert (found.figure, found.note) == (round(9 / count, 4), said)
 
 
 def test_a_server_is_counted_by_as_well(served: Served, trained: Path) -> None:
@@ -72,24 +112,42 @@ def test_a_server_is_counted_by_as_well(served: Served, trained: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "words"),
+    ("template", "server", "trained_words", "served_words"),
     [
-        ("llama3", "from token 1 on, trained '<|start_header"),
-        ("alpaca", "from token 1 on, trained 'Below is"),
-        ("gemma", "from token 1 on, trained '<start_of"),
+        (CHATML, "llama3", "<|im_start|>user", "<|start_header"),
+        (CHATML, "alpaca", "<|im_start|>user", "Below is"),
+        ("llama3", CHATML, "<|start_header", "<|im_start|>"),
+        ("llama3", "alpaca", "<|start_header", "Below is"),
+        ("alpaca", CHATML, "Below is", "<|im_start|>"),
+        ("alpaca", "llama3", "Below is", "<|start_header"),
+        ("gemma", CHATML, "<start_of", "<|im_start|>"),
     ],
 )
-def test_another_template_must_fail(served: Served, trained: Path, template: str, words: str) -> None:
+def test_a_server_with_another_template_must_fail(
+    served: Served,
+    urls: Mapping[str, str],
+    trained: Path,
+    template: str,
+    server: str,
+    trained_words: str,
+    served_words: str,
+) -> None:
     with pytest.raises(Unlike) as caught:
-        check(served, trained / template)
-    assert words in caught.value.message
-    assert "but served '<|im_start|>" in caught.value.message
+        check(urls[server], served.key, trained / template)
+    assert f"from token 1 on, trained '{trained_words}" in caught.value.message
+    assert f"but served '{served_words}" in caught.value.message
     assert caught.value.parity.figure == 0.0
-    known = json.loads((trained / template / TRAINED).read_text())
-    assert known["source"] == ("saved" if template == "alpaca" else "template"), "what the artifact gets"
-    going_on = check(served, trained / template, then="warn")
+    going_on = check(urls[server], served.key, trained / template, then="warn")
     assert going_on is not None
     assert going_on.differs
+
+
+@pytest.mark.parametrize(
+    ("template", "source"),
+    [(CHATML, "saved"), ("llama3", "template"), ("alpaca", "saved"), ("gemma", "template")],
+)
+def test_where_the_artifacts_chat_template_comes_from(trained: Path, template: str, source: str) -> None:
+    assert json.loads((trained / template / TRAINED).read_text())["source"] == source
 
 
 def test_a_server_that_is_given_another_template_is_stopped(

@@ -110,15 +110,19 @@ def test_a_whole_job_ends_in_a_server_that_answers_word_for_word(
 
 
 def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, tmp_path: Path) -> None:
+    """Merged it is served in the interpreter that the run started while it was being merged."""
     train = {**json.loads(demo_job(tiny_model, tmp_path / "x.yaml").read_text())["train"]}
     train |= {"method": "lora", "lora": LORA, "learning_rate": 1e-2, "epochs": 60}
     model = {"path": str(tiny_model), "template": "alpaca"}
-    job = demo_job(tiny_model, tmp_path / "lora.yaml", name="lora", model=model, train=train)
+    changes = {"name": "lora", "model": model, "train": train, "deploy": CPU_SERVER}
+    job = demo_job(tiny_model, tmp_path / "lora.yaml", **changes)
     run = stopping("train", job, "--json", timeout=TRAIN_TIMEOUT, code=0).data["run"]
     questions = [row["instruction"] for row in ROWS[:20]]
-    merged = deploy(stopping, run, "merged", *overrides())
+    (merged,) = stopping("ps", "--json", code=0).data["deployments"]
+    assert b"waiting_server" in Path(f"/proc/{merged['pid']}/cmdline").read_bytes()
+    merged |= {"url": merged["address"], "key_file": Path(merged["folder"]) / "key"}
     from_merged = [ask(merged, question) for question in questions]
-    stopping("stop", "merged", code=0)
+    stopping("stop", "lora", code=0)
     attached = deploy(stopping, run, "attached", *overrides(adapter="attach"))
     log = Path(attached["log"]).read_text()
     assert "enable_lora" in log, "the adapter was not attached"

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -36,6 +36,7 @@ from tests.model_files import write_model
 NAME = "faulty"
 THREE = ("server", "engine", "keeper")
 LONGEST = 0.4  # seconds between two kills: a keeper needs some 0.2 to see an end, a standby less to follow
+Engine = Callable[[Place], int]  # the pid of the engine's process
 STANDIN = ROOT / "tests" / "standin" / "server.py"
 
 
@@ -47,20 +48,39 @@ def orders() -> list[tuple[str, ...]]:
 
 def strike(place: Place, order: tuple[str, ...], chance: random.Random, *, hopeless: bool) -> Fault:
     """One deployment, its kills, and what comes of it; a `hopeless` server starts only once."""
-    gaps = [round(chance.uniform(0, LONGEST) * chance.choice((0, 1)), 3) for _ in order]
-    fault = Fault("deployment", " ".join(order), "hopeless" if hopeless else "sound", f"{order} {gaps}")
     _deploy(place, hopeless=hopeless)
-    for victim, gap in zip(order, gaps, strict=True):
-        _kill(place, victim)
-        _watch_for(place, gap, fault)
-    if "standby" in order:  # the next command gives it another keeper
-        place.cli("ps", "--json", code=0)
-    must_fail = hopeless and set(order) & {"server", "engine"}
-    _settle(place, fault, "failed" if must_fail else "running")
-    fault.orphaned += left_over(place)
+    fault = kill_in(place, order, chance, _engine, hopeless=hopeless)
     place.cli("stop", "--all", timeout=PATIENCE, code=0)
     fault.orphaned += left_over(place)
     fault.leased += [f"after the stop: {one}" for one in holders(place.leases)] if place.own else []
+    return fault
+
+
+def kill_in(
+    place: Place,
+    order: tuple[str, ...],
+    chance: random.Random,
+    engine: Engine,
+    *,
+    hopeless: bool,
+    noticed: Callable[[], object] | None = None,
+) -> Fault:
+    """Kill a deployment's processes in that order, and see what it becomes; `engine` finds the engine's.
+
+    `noticed` waits where a server needs time to see that its engine is gone.
+    """
+    gaps = [round(chance.uniform(0, LONGEST) * chance.choice((0, 1)), 3) for _ in order]
+    fault = Fault("deployment", " ".join(order), "hopeless" if hopeless else "sound", f"{order} {gaps}")
+    for victim, gap in zip(order, gaps, strict=True):
+        _kill(place, victim, engine)
+        _watch_for(place, gap, fault)
+    if "standby" in order:  # the next command gives it another keeper
+        place.cli("ps", "--json", code=0)
+    if noticed is not None:
+        noticed()
+    must_fail = hopeless and set(order) & {"server", "engine"}
+    _settle(place, fault, "failed" if must_fail else "running")
+    fault.orphaned += left_over(place)
     return fault
 
 
@@ -68,25 +88,29 @@ def _deploy(place: Place, *, hopeless: bool) -> None:
     options = ("--name", NAME, "--engine-python", STANDIN, "--set", f"gpus={int(place.own)}")
     more = {**place.cli.more, "STAND_IN": "once" if hopeless else "tied"}
     replace(place.cli, more=more)("deploy", place.work / "model", *options, timeout=PATIENCE, code=0)
-    waited(lambda: (kept := _kept(place)).state == "running" and alive(kept.standby))
+    waited(lambda: (now := kept(place)).state == "running" and alive(now.standby))
 
 
 def _folder(place: Place) -> Path:
     return place.state / "deployments" / NAME
 
 
-def _kept(place: Place) -> Kept:
+def kept(place: Place) -> Kept:
     found = kept_of(_folder(place))
     assert found is not None
     return found
 
 
-def _kill(place: Place, victim: str) -> None:
-    kept = _kept(place)
+def _engine(place: Place) -> int:
+    return int((_folder(place) / "child.pid").read_text())
+
+
+def _kill(place: Place, victim: str, engine: Engine) -> None:
+    now = kept(place)
     if victim == "engine":
-        pid = int((_folder(place) / "child.pid").read_text())
+        pid = engine(place)
     else:
-        pid = {"server": kept.process, "keeper": kept.keeper, "standby": kept.standby}[victim].pid
+        pid = {"server": now.process, "keeper": now.keeper, "standby": now.standby}[victim].pid
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
@@ -100,7 +124,7 @@ def _watch_for(place: Place, seconds: float, fault: Fault) -> None:
 
 def _lease_held(place: Place, fault: Fault) -> None:
     """A living server's GPU is leased, to its keeper or to itself."""
-    server = _kept(place).process
+    server = kept(place).process
     free = place.own and not holders(place.leases)
     if free and alive(server):  # looked at last: it may have ended meanwhile
         fault.leased.append("a server lives and its GPU is leased to nobody")
@@ -116,7 +140,7 @@ def _settle(place: Place, fault: Fault, wanted: str) -> None:
     if not waited(there):
         fault.lost.append(f"it is {_state(place)}, not {wanted}: {_tail(_folder(place))}")
     elif wanted == "failed":
-        if own_session(_kept(place).process):
+        if own_session(kept(place).process):
             fault.untrue.append("it is failed and something of it lives")
     elif not _answers(place):
         fault.untrue.append("it is running and does not answer")
@@ -130,8 +154,9 @@ def _state(place: Place) -> str:
 def _answers(place: Place) -> bool:
     (row,) = place.cli("ps", "--json", code=0).data["deployments"]
     client.compute_once(row["address"], (_folder(place) / "key").read_text().strip(), NAME, "generate", 10.0)
-    kept = _kept(place)
-    return alive(kept.process) and waited(lambda: alive(_kept(place).keeper) and alive(_kept(place).standby))
+    return alive(kept(place).process) and waited(
+        lambda: alive(kept(place).keeper) and alive(kept(place).standby)
+    )
 
 
 def _tail(folder: Path) -> str:

@@ -18,7 +18,7 @@ from ftctl.artifacts.model import Artifact
 from ftctl.deployments import client, store
 from ftctl.deployments.behind import ready, serve, start_members
 from ftctl.deployments.model import Deployment
-from ftctl.deployments.replace import replace_servers
+from ftctl.deployments.replace import Gate, open_gate, replace_servers
 from ftctl.deployments.start import Behind
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
@@ -45,10 +45,12 @@ def served(model: Path, how: str = "quick", **block: Any) -> Deployment:
     return serve(Artifact("model", model), deploy, name="ft", **facts(model))
 
 
-def replaced(model: Path, how: str = "quick", **block: Any) -> Deployment:
+def replaced(model: Path, how: str = "quick", gate: Gate = open_gate, **block: Any) -> Deployment:
     """The deployment `ft` with other servers."""
-    deploy = Deploy(native={"stand-in": how}, proxy=True, **block)
-    return replace_servers("ft", Artifact("model", model), deploy, lend=lambda name: NOTHING, **facts(model))
+    deploy, told = Deploy(native={"stand-in": how}, proxy=True, **block), facts(model)
+    return replace_servers(
+        "ft", Artifact("model", model), deploy, lend=lambda name: NOTHING, gate=gate, **told
+    )
 
 
 def elsewhere(what: str, model: Path, how: str = "quick") -> subprocess.Popen[bytes]:

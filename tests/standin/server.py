@@ -6,8 +6,9 @@ its environment, says how it behaves: die, kv (dies of a small cache), deaf (nev
 broken (500 to a completion), stubborn (it and its child ignore SIGTERM), quick (none of these), tied (ends
 with its child, as vLLM does with its engine), once (tied; starts once, and dies of a small cache afterwards),
 shaky (starts once, and dies of an unknown cause afterwards), stuck (healthy, and answers one completion
-only), busy (so too, and writes more and more tokens for others), mute (has nothing to say in a chat). A chat
-about "slow" is streamed for two seconds.
+only), busy (so too, and writes more and more tokens for others), mute (has nothing to say in a chat),
+other-tokens (makes other token ids of a conversation), brief (dies of the first chat), late (dies of the chat
+after as many as the canary has). A chat about "slow" is streamed a second for each message and one.
 """
 
 import argparse
@@ -29,6 +30,16 @@ RuntimeError: Engine core initialization failed. See root cause above. Failed co
 
 
 ADAPTERS = []  # the names of those that have been loaded
+TOKENS = [1, 2, 3]  # what it makes of any conversation
+CHATS = {"brief": 0, "late": 5}  # how many are answered before it dies
+
+
+def wait_to_be_told():
+    """What an engine's interpreter does that is started ahead; `no-import` ends as it imports."""
+    if sys.argv[1:3] == ["-m", "waiting_server"]:
+        if os.environ.get("STAND_IN") == "no-import":
+            sys.exit("ImportError: libsomething.so: cannot open shared object file")
+        sys.argv[1:] = ["-m", sys.argv[3], *importlib.import_module("waiting_server").told(sys.argv[3])]
 
 
 def options():
@@ -45,7 +56,7 @@ def options():
 
 class Handler(http.server.BaseHTTPRequestHandler):
     settings = None
-    tokens = completions = 0
+    tokens = completions = chats = 0
 
     def answer(self, status, value):
         body = json.dumps(value).encode()
@@ -97,12 +108,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.allowed():
             return
         Handler.completions += 1
+        Handler.chats += self.path == "/v1/chat/completions"
+        if self.chats > CHATS.get(self.settings.stand_in, self.chats):
+            os._exit(1)
         if self.settings.stand_in in ("stuck", "busy") and self.completions > 1:
             time.sleep(300)
         if self.path.endswith("_lora_adapter"):
             self.change_adapters(body)
         elif self.settings.stand_in == "broken":
             self.answer(500, {"error": {"message": "EngineCore encountered an issue"}})
+        elif self.path == "/tokenize":
+            self.answer(200, {"tokens": TOKENS if self.settings.stand_in != "other-tokens" else TOKENS[::-1]})
+        elif self.path == "/detokenize":
+            self.answer(200, {"prompt": " ".join(map(str, body["tokens"]))})
         elif body.get("stream"):
             self.send_response(200)
             self.end_headers()
@@ -122,6 +140,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main():
+    wait_to_be_told()
     settings = options()
     importlib.import_module(settings.middleware.rpartition(".")[0])
     print("INFO 11-21 09:00:00 [api.py:1] non-default args: {}", flush=True)

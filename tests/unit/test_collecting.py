@@ -12,7 +12,7 @@ from ftctl.artifacts.model import Artifact
 from ftctl.run.directory import RunDir
 from ftctl.supervise.collecting import STAMP, collected, stamp
 from tests.conftest import Cli
-from tests.unit.test_dummy import only_run, train, with_job
+from tests.dummy_jobs import only_run, train, with_job
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import subprocess
@@ -10,25 +9,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from ftctl.artifacts.dummy import check_server, is_dummy
-from ftctl.artifacts.model import Artifact
-from ftctl.deployments.target import target_of
+from ftctl.artifacts.dummy import is_dummy
 from ftctl.engine_schema.files import engine_schema
-from ftctl.errors import JobError, UsageError
 from ftctl.events import Event
-from ftctl.job.load import load
-from ftctl.plan.model import Plan
-from ftctl.prepare import prepare
 from ftctl.run.directory import RunDir
 from ftctl.run.records import plan_of
 from ftctl.servers import dummy as server
 from ftctl.trainers import dummy as trainer
-from tests.conftest import DEMO, ROOT, Answer, Cli
-from tests.model_files import write_model
+from tests.conftest import ROOT, Cli
+from tests.dummy_jobs import ask, only_run, planned, train, with_job
 from tests.waiting import until
 
 CONFIG = ROOT / "configs" / "dummy" / "pipeline.yaml"
@@ -40,24 +32,6 @@ def job(ftctl: Cli) -> Iterator[Cli]:
     yield with_job(ftctl)
     if (ftctl.home / "ftctl/state/deployments").is_dir():
         ftctl("stop", "--all", "--now", code=0)
-
-
-def with_job(cli: Cli) -> Cli:
-    (cli.cwd / "rows.jsonl").write_bytes((DEMO / "ftctl-qa.jsonl").read_bytes())
-    (cli.cwd / "job.yaml").write_text(
-        "name: tested\nmodel: any/model\ndata: {train: rows.jsonl}\n"
-        "train: {engine: dummy, method: full, epochs: 1, batch_size: 8}\n"
-    )
-    return cli
-
-
-def train(cli: Cli, *settings: str, code: int = 0) -> Answer:
-    return cli("train", "job.yaml", *(word for one in settings for word in ("--set", one)), code=code)
-
-
-def only_run(cli: Cli) -> RunDir:
-    (path,) = (cli.cwd / "runs" / "tested").iterdir()
-    return RunDir(path)
 
 
 def events(run: RunDir, kind: str) -> list[Event]:
@@ -89,24 +63,6 @@ def test_the_config_goes_from_training_to_answers_and_all_of_it_says_dummy(ftctl
     assert json.loads((run / "merged" / "config.json").read_text())["architectures"] == [
         "FtctlDummyForCausalLM"
     ]
-
-
-def ask(url: str, path: str, key: str | None, body: Any = None) -> tuple[int, Any, str]:
-    """The status, the answer (JSON where it is) and the header that says dummy."""
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    sent = None if body is None else json.dumps(body)
-    connection.request("GET" if body is None else "POST", path, sent, headers)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    kind = answer.headers["Content-Type"]
-    return (
-        answer.status,
-        json.loads(text) if kind == "application/json" else text,
-        answer.headers["X-Ftctl-Dummy"],
-    )
 
 
 def wrong_key(url: str) -> None:
@@ -253,98 +209,6 @@ def test_gpus_are_counted_and_not_looked_for(job: Cli) -> None:
     assert (plan.serve.engine, plan.serve.devices, plan.serve.tensor_parallel) == ("dummy", (), 1)
     assert plan.facts.trainer is not None
     assert (plan.facts.trainer.python, plan.facts.trainer.installed) == (Path(sys.executable), True)
-
-
-def test_a_server_that_does_not_start_says_why(job: Cli) -> None:
-    answer = train(job, "deploy.native={fail_to_start: no room}", code=1)
-    assert "ftctl's dummy ended with exit code 1 while loading nothing: no room" in answer.err
-    assert "take fail_to_start out of deploy.native" in answer.err
-    assert state_of(job, "tested") == "failed"
-    assert "told to fail: no room" in job("logs", "tested", code=0).out
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, RunDir]]:
-    """A run of the job, made once; what the tests serve of it is stopped at the end."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "home").mkdir()
-    cli = with_job(Cli(folder / "home", folder))
-    train(cli)
-    yield cli, only_run(cli)
-    cli("stop", "--all", "--now", code=0)
-
-
-def test_a_run_is_served_and_dies_after_so_many_answers(trained: tuple[Cli, RunDir]) -> None:
-    cli, run = trained
-    native = "native={ready_after: 0.3, die_after_requests: 2, answer: a b}"
-    data = cli(
-        "deploy", run.path, "--name", "dying", "--set", native, "--set", "restart=never", "--json", code=0
-    ).data
-    assert data["engine"] == "dummy"
-    messages = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 1}
-    for _ in range(2):
-        said = ask(data["url"], "/v1/chat/completions", Path(data["key_file"]).read_text().strip(), messages)
-        assert said[1]["choices"][0]["message"]["content"] == "[ftctl dummy] a"
-    until(lambda: state_of(cli, "dying") == "failed")
-
-
-def state_of(cli: Cli, name: str) -> str:
-    rows = {one["name"]: one["state"] for one in cli("ps", "--all", "--json", code=0).data["deployments"]}
-    return str(rows[name])
-
-
-def test_an_adapter_is_attached_to_a_base_that_is_not_there(job: Cli) -> None:
-    train(job, "train.method=lora", "deploy={adapter: attach}")
-    assert job("chat", "tested", "hi", code=0).out.startswith("[ftctl dummy] ")
-    assert is_dummy(only_run(job).path / "output")
-
-
-def test_errors_and_ill_health_on_demand(trained: tuple[Cli, RunDir]) -> None:
-    cli, run = trained
-    native = "native={error_every: 2, unhealthy-after-requests: 3}"
-    data = cli("deploy", run.path / "output", "--name", "ill", "--set", native, "--json", code=0).data
-    url, key = data["url"], Path(data["key_file"]).read_text().strip()
-    told = [ask(url, "/v1/completions", key, {"prompt": "x"})[0] for _ in range(3)]
-    assert told == [200, 500, 200]
-    assert ask(url, "/health", None)[0] == 503
-    (row,) = (one for one in cli("ps", "--json", code=0).data["deployments"] if one["name"] == "ill")
-    assert row["state"] == "unhealthy"
-
-
-def test_no_real_engine_serves_or_trains_a_dummys_artifact(trained: tuple[Cli, RunDir]) -> None:
-    cli, run = trained
-    output = run.path / "output"
-    answer = cli("deploy", run.path, "--set", "engine=vllm", "--no-install", code=2)
-    assert "is a dummy's artifact, which no real engine can serve" in answer.err
-    with pytest.raises(UsageError, match="which no real engine can serve"):
-        target_of(str(output), ("engine=vllm",))
-    (cli.cwd / "serve.yaml").write_text(f"name: s\nmodel: {output}\ndeploy: {{}}\n")
-    with pytest.raises(JobError, match="no real engine can serve"):
-        planned(cli, "serve.yaml")
-    assert planned(cli, "serve.yaml", "deploy.engine=dummy").serve is not None
-    with pytest.raises(JobError, match="is an artifact of ftctl's dummy, which no real engine can load"):
-        planned(cli, "job.yaml", "train.engine=auto", f"model={output}")
-    assert planned(cli, "job.yaml", f"model={output}").train is not None
-
-
-def planned(cli: Cli, file: str, *settings: str) -> Plan:
-    return prepare(load(cli.cwd / file, settings), environ=cli.environment)
-
-
-def test_the_dummy_serves_no_real_model(ftctl: Cli, tmp_path: Path) -> None:
-    model = write_model(ftctl.cwd / "m")
-    answer = ftctl("deploy", model, "--set", "engine=dummy", code=2)
-    assert "is no artifact of the dummy, and the dummy serves nothing else" in answer.err
-    with pytest.raises(UsageError, match="no artifact of the dummy"):
-        check_server(Artifact("hub", Path("some/model")), "dummy")
-    asked = {"path": str(model), "host": "127.0.0.1", "port": 1}
-    (tmp_path / "dummy.json").write_text(json.dumps(asked))
-    done = subprocess.run([sys.executable, server.PROGRAM, "dummy.json"], cwd=tmp_path, capture_output=True,
-                          text=True, check=False, timeout=60)  # fmt: skip
-    assert (done.returncode, done.stderr) == (
-        1,
-        f"[ftctl dummy] refused: {model} is no artifact of the dummy\n",
-    )
 
 
 @pytest.mark.parametrize(

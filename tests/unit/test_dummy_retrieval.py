@@ -15,7 +15,7 @@ from ftctl.facts.model import Gpu
 from ftctl.leases.model import Wish
 from ftctl.leases.take import Asking, take
 from tests.conftest import Cli
-from tests.unit.test_dummy import ask, planned
+from tests.dummy_jobs import ask, planned
 
 TOPICS = ("apple", "river", "mountain", "engine", "piano")
 

@@ -76,7 +76,9 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
     open_levels = [
         schema["title"] for schema in objects(SOURCE) if schema.get("additionalProperties") is not False
     ]
-    assert sorted(set(open_levels)) == ["Gate", "More adapters", "Native arguments"]
+    assert sorted(set(open_levels)) == [
+        "Gate", "Metric with options", "More adapters", "Native arguments", "Options of a metric",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
         ("train", model.Train), ("train.lora", model.Lora), ("train.freeze", model.Freeze),
         ("train.quantization", model.Quantization), ("train.checkpoints", model.Checkpoints),
         ("resources", model.Resources), ("deploy", model.Deploy), ("model", model.Model),
-        ("data.train", model.Dataset), ("data", model.Data),
+        ("evaluate", model.Evaluate), ("data.train", model.Dataset), ("data", model.Data),
     ],
 )  # fmt: skip
 def test_defaults_are_those_of_the_values(block: str, kind: Any) -> None:
@@ -93,10 +95,10 @@ def test_defaults_are_those_of_the_values(block: str, kind: Any) -> None:
     usable = {name for name in keys if not later(f"{block}.{name}")}
     kinds = (kind, model.Retrieval) if kind is model.Train else (kind,)  # one block in a job file
     fields = {field.name: field for one in kinds for field in dataclasses.fields(one)}
-    assert usable == set(fields) - {"local", "eval_share", "retrieval"}
+    assert usable == set(fields) - {"local", "eval_share", "test_share", "retrieval"}
     for name in usable:
         default = fields[name].default
-        if default is dataclasses.MISSING or name == "eval":
+        if default is dataclasses.MISSING or name in ("eval", "test", "data"):
             continue
         shown = keys[name].get("default")
         assert shown == (list(default) if isinstance(default, tuple) else default) or (name, shown) == (

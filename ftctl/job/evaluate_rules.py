@@ -1,0 +1,46 @@
+"""Rules between keys for the block that judges: what it asks, and what there is to ask it of."""
+
+from __future__ import annotations
+
+from ftctl.job.model import RETRIEVAL
+from ftctl.job.view import Broken, View
+
+_KEYS = ("data", "system", "metrics", "sampling", "compare")
+
+
+def broken(job: View) -> Broken:
+    """What is wrong between `evaluate` and the rest."""
+    if job.has("evaluate"):
+        yield from _server(job)
+        yield from _rows(job)
+    yield from _retrieval(job)
+
+
+def _server(job: View) -> Broken:
+    """The block needs somebody to ask."""
+    if not job.has("deploy") and ("deploy",) not in job.bad:
+        yield ("evaluate",), ("is set, and nothing is served that could be asked", "add `deploy: {}`")
+
+
+def _rows(job: View) -> Broken:
+    """The block needs questions, which a retrieval task has in data.eval."""
+    if job.wrong("evaluate", "data") or job.wrong("data", "test") or job.wrong("train", "task"):
+        return
+    given = job.has("evaluate.data") or job.has("data.test")
+    if not given and job.get("train.task") not in RETRIEVAL:
+        remedy = "write for example data: data/test.jsonl"
+        yield ("evaluate", "data"), ("is missing, and data.test is not set", remedy)
+
+
+def _retrieval(job: View) -> Broken:
+    """An embedder or a reranker answers no questions: it is measured on data.eval."""
+    task = job.get("train.task")
+    if task not in RETRIEVAL or job.wrong("train", "task"):
+        return
+    for key in _KEYS:
+        if job.has(f"evaluate.{key}"):
+            said = f"does not go with task {task}, which is measured on data.eval through its deployment"
+            yield ("evaluate", key), (said, "remove it")
+    if job.has("data.test"):
+        said = f"does not go with task {task}"
+        yield ("data", "test"), (said, "write the rows under data.eval, on which it is measured")
