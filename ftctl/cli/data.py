@@ -37,8 +37,9 @@ def register(app: typer.Typer) -> None:
 def check(files: Files, as_json: Json = False) -> None:
     """Read data files whole, and name every row that could not be trained on.
 
-    JSON, JSON Lines, CSV, Parquet and text. Rows that repeat, that stand in train and eval, or that were
-    decoded wrongly are warnings. Exit code 0: every row is good; 2: some are not.
+    JSON, JSON Lines, CSV, Parquet and text. Rows that repeat or were decoded wrongly are warnings; rows to
+    evaluate on that a job trains on too, the same or nearly, are what its data.overlap says. Exit code 0:
+    every row is good; 2: some are not.
 
     [bold]Examples[/bold]
 
@@ -85,7 +86,9 @@ def stats(files: Files, model: Model = None, max_length: MaxLength = None, as_js
     from ftctl.view.warnings import warn
 
     wanted = asked(files)
-    wanted = replace(wanted, model=model or wanted.model, max_length=max_length or wanted.max_length)
+    policy = "allow" if wanted.overlap == "allow" else "warn"  # to measure rows is not to judge them
+    length = max_length or wanted.max_length
+    wanted = replace(wanted, model=model or wanted.model, max_length=length, overlap=policy)
     with Scanning() as watch:
         report = look(wanted, watch=watch, lengths=True)
     warn(report.warnings)

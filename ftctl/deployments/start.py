@@ -12,12 +12,20 @@ from typing import Any
 from ftctl.artifacts.chat_template import saved_template, usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.weights import read_template
 from ftctl.deployments import store
 from ftctl.deployments.adapters import look_at
 from ftctl.deployments.ahead import Ahead, end_ahead
 from ftctl.deployments.attach import bring_back
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
-from ftctl.deployments.checks import check_artifact, check_engine, check_name, chosen_key, chosen_port
+from ftctl.deployments.checks import (
+    check_artifact,
+    check_engine,
+    check_name,
+    check_remote_code,
+    chosen_key,
+    chosen_port,
+)
 from ftctl.deployments.launch import PACE, Pace, launch_of_server, write_launch
 from ftctl.deployments.model import Deployment
 from ftctl.deployments.overlay import overlay_links, overlay_template
@@ -25,6 +33,7 @@ from ftctl.deployments.parity import check_parity
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.store import Entry
+from ftctl.deployments.template_trial import try_templates
 from ftctl.deployments.tls import check_tls
 from ftctl.deployments.told import parity_line
 from ftctl.errors import Interrupted, UsageError
@@ -81,7 +90,7 @@ def start(
     plan = planned(artifact, deploy, model_name, model_facts, machine, engine, trust=trust_remote_code)
     engine_server = server(plan.engine)
     check_engine(engine)
-    check_artifact(artifact, plan.engine)
+    _check_harmless(artifact, deploy, plan, engine, model_facts)
     key = _key(deploy, behind, ahead)
     secured = check_tls(deploy.tls, deploy.host) if deploy.tls else None
     files: dict[str, str] = {} if secured is None else {store.CA: secured.ca}
@@ -89,7 +98,7 @@ def start(
         scoring, yes = score_files(artifact.path, plan)
         files |= scoring
         plan = replace(plan, yes=yes)
-    local = artifact.kind != "adapter" or Path(artifact.base or "").is_absolute()
+    local = Path(_base(artifact, plan)).is_absolute()
     foreseen = engine_server.ahead(plan, python=engine.python, local=local, machine=machine)
     if ahead is not None and not ahead.fits(foreseen, lease):
         end_ahead(ahead)
@@ -106,23 +115,11 @@ def start(
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), ahead.folder if ahead else fresh_folder(name)
-        deployment = Deployment(
-            name,
-            plan.engine,
-            plan.name,
-            url,
-            NOBODY,
-            time.time(),
-            str(folder),
-            str(artifact.path),
-            made_by,
-            base=str(artifact.base if plan.adapter == "attach" else artifact.path),
-            adapters=plan.adapters,
-            lora_rank=taken_rank(plan, artifact),
-            template=plan.chat_template,
+        deployment = replace(
+            _deployment(name, plan, artifact, url, folder),
+            run=made_by,
             listens=None if secured is None else here.strip("[]"),
             behind=None if behind is None else behind.front,
-            **_use(plan),
         )
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0, boot_id())
         lay_out(folder, rendered, key)
@@ -148,6 +145,30 @@ def start(
     return entry.deployment
 
 
+def _deployment(name: str, plan: ServePlan, artifact: Artifact, url: str, folder: Path) -> Deployment:
+    """What is known of a server before it is started."""
+    return Deployment(
+        name,
+        plan.engine,
+        plan.name,
+        url,
+        NOBODY,
+        time.time(),
+        str(folder),
+        str(artifact.path),
+        base=_base(artifact, plan),
+        adapters=plan.adapters,
+        lora_rank=taken_rank(plan, artifact),
+        template=plan.chat_template,
+        **_use(plan),
+    )
+
+
+def _base(artifact: Artifact, plan: ServePlan) -> str:
+    """The weights that the server loads first."""
+    return str(artifact.base if plan.adapter == "attach" else artifact.path)
+
+
 def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     """The key of the server: one that was begun ahead has it already. Raises Interrupted where that was
     stopped meanwhile."""
@@ -157,6 +178,15 @@ def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     if now is None or (now.ended is not None and not now.why):
         raise Interrupted(f"{ahead.entry.name} was stopped while it was starting")
     return store.key_of(now)
+
+
+def _check_harmless(
+    artifact: Artifact, deploy: Deploy, plan: ServePlan, engine: EngineFacts, facts: ModelFacts
+) -> None:
+    """Raises UsageError and FtctlError for what a server is not to load: the engine would, or would hang."""
+    check_artifact(artifact, plan.engine)
+    check_remote_code(facts, deploy, trust=plan.trust_remote_code)
+    try_templates(artifact, plan, engine)
 
 
 def planned(
@@ -221,5 +251,5 @@ def _overlay(
             f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
             "fetch the model and name its folder, or set deploy.engine: vllm",
         )
-    own = saved_template(model) if plan.chat_template is None else Path(plan.chat_template).read_text("utf-8")
+    own = saved_template(model) if plan.chat_template is None else read_template(Path(plan.chat_template))
     return files | overlay_template(own, plan.template_kwargs, OVERLAY), overlay_links(model, OVERLAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -17,13 +18,17 @@ REFERENCE = re.compile(r"\$\{[^}]*\}")
 PRIVATE = frozenset({"engine_python", "tracking", "report_to", "stall_timeout", "max_restarts", "launcher"})
 
 
-def job_of(job: Job) -> dict[str, Any]:
-    """The job's keys that made the model, as a job file writes them; how it was served is left out."""
+def job_of(job: Job, method: str | None) -> dict[str, Any]:
+    """The job's keys that made the model, as a job file writes them; how it was served is left out.
+
+    `method` is the one that it was trained by, where the job leaves it open.
+    """
     found: dict[str, Any] = {"name": job.name, "model": _model(job)}
     if job.data is not None:
         found["data"] = _block(job.data, {"mix": "concat"})
     if job.train is not None:
-        found["train"] = _block(job.train, to_record(Train()), always=("task", "method", "epochs", "seed"))
+        train = replace(job.train, method=method or job.train.method)
+        found["train"] = _block(train, to_record(Train()), always=("task", "method", "epochs", "seed"))
     found["resources"] = _block(job.resources, to_record(Resources()))
     return {key: value for key, value in found.items() if value}
 

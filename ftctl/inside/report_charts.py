@@ -68,12 +68,15 @@ def drawn(chart: dict[str, Any], form: str, out: Path) -> dict[str, Any]:
     notes = fonts_for(chart) if form == "png" else []
     figure = Figure(figsize=tuple(chart.get("size", SIZE)), layout="constrained")
     axes = figure.add_subplot()
+    if form != "inline":
+        figure.get_layout_engine().set(w_pad=0.14, h_pad=0.14)
     if "rows" in chart:
         draw_rows(axes, chart, form)
     else:
         draw_lines(axes, chart, form)
+    lines = legend(axes, chart)
     if chart.get("title"):
-        axes.set_title(chart["title"], loc="left", fontsize=11, fontweight="semibold", pad=12)
+        axes.set_title(chart["title"], loc="left", fontsize=11, fontweight="semibold", pad=12 + 15 * lines)
     if form == "png":
         file = out / f"{chart['name']}.png"
         figure.savefig(file, facecolor=SHOWN[PAPER])
@@ -83,6 +86,19 @@ def drawn(chart: dict[str, Any], form: str, out: Path) -> dict[str, Any]:
     figure.savefig(file, transparent=True, metadata=empty)
     file.write_text(mended(file.read_text(encoding="utf-8"), chart, form), encoding="utf-8")
     return {"file": str(file), "notes": notes}
+
+
+def legend(axes: Axes, chart: dict[str, Any]) -> int:
+    """Name the lines above the axes, where there are several to tell apart; how many lines that takes."""
+    labels = axes.get_legend_handles_labels()[1]
+    if len(labels) < 2:
+        return 0
+    wide = chart.get("size", SIZE)[0] * 16  # characters
+    columns = max(1, min(len(labels), int(wide // (max(map(len, labels)) + 6))))
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0, columnspacing=1.4
+    )
+    return -(-len(labels) // columns)
 
 
 def draw_lines(axes: Axes, chart: dict[str, Any], form: str) -> None:
@@ -108,10 +124,6 @@ def draw_lines(axes: Axes, chart: dict[str, Any], form: str) -> None:
     if not chart.get("log"):
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
         axes.yaxis.set_major_formatter(FuncFormatter(short))
-    if len(chart["lines"]) > 1:
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, borderaxespad=0, columnspacing=1.4
-        )
 
 
 def draw_rows(axes: Axes, chart: dict[str, Any], form: str) -> None:
@@ -133,7 +145,6 @@ def draw_rows(axes: Axes, chart: dict[str, Any], form: str) -> None:
     axes.grid(visible=True, axis="x")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, borderaxespad=0)
 
 
 def colour(number: int, form: str) -> str:

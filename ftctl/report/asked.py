@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftctl.judge.records import lines_of
+
 TOLD = 4000  # characters of a text that are kept
 
 
@@ -59,18 +61,8 @@ def _of(path: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file that have an id; a line that is none, cut short by a kill say, is passed over."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(row, dict) and isinstance(row.get("id"), str):
-                    yield row
-    except OSError:
-        return
+    """The objects of a file that have an id."""
+    return (row for row in lines_of(path) if isinstance(row.get("id"), str))
 
 
 def _conversation(prompt: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from ftctl.report.measured import Measure, measures
+from ftctl.report.measured import COST, Measure
 from ftctl.report.model import BAD, GOOD, PLAIN, Badge, Block, Note, Report, Section, Tile
 from ftctl.report.records import Records
 from ftctl.report.sections import data, job, judged, origin, served, training
@@ -106,7 +106,7 @@ def _summary(records: Records) -> list[Block]:
 
 def _tiles(records: Records) -> list[Tile]:
     """The main figures: what the model achieves, then what it took."""
-    tiles = [_measured(one) for one in _main(measures(records))]
+    tiles = [_measured(one) for one in _main(records.measures)]
     for name, label in (("loss", "Training loss"), ("eval_loss", "Evaluation loss")):
         found = series(records.events, name)
         if found is not None:
@@ -129,8 +129,7 @@ FIRST = ("ndcg@10", "recall@10", "mrr@10")  # of retrieval, before those at othe
 
 def _main(found: tuple[Measure, ...]) -> list[Measure]:
     """The figures on top: quality before latency and throughput."""
-    cost = ("latency", "requests_per_second", "tokens_per_second")
-    quality = [one for one in found if not one.name.startswith(cost)]
+    quality = [one for one in found if not one.name.startswith(COST)]
     return sorted(quality, key=lambda one: FIRST.index(one.name) if one.name in FIRST else len(FIRST))[:MAIN]
 
 

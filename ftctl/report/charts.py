@@ -13,7 +13,7 @@ from ftctl.paths import PACKAGE
 from ftctl.process import run
 from ftctl.rendered import environment
 from ftctl.report.curves import CHARTS, request, shown
-from ftctl.report.measured import interval_chart, measures
+from ftctl.report.measured import interval_chart
 from ftctl.report.records import Records
 
 PROGRAM = PACKAGE / "inside" / "report_charts.py"
@@ -22,7 +22,7 @@ PROGRAM = PACKAGE / "inside" / "report_charts.py"
 def wanted(records: Records) -> list[dict[str, Any]]:
     """Every chart that the run has figures for."""
     curves = [request(records.events, chart) for chart in CHARTS if shown(records.events, chart)]
-    intervals = interval_chart(measures(records))
+    intervals = interval_chart(records.measures)
     return curves if intervals is None else [*curves, intervals]
 
 

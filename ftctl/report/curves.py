@@ -38,9 +38,12 @@ def shown(events: Sequence[Event], chart: Curves) -> list[Series]:
     if chart.name == "samples" and series(events, "tokens_per_second") is not None:
         return []
     found = [one for name in chart.figures if (one := series(events, name)) is not None]
-    if chart.name == "memory":
-        return [replace(one, y=tuple(value / GIB for value in one.y)) for one in found]
-    return found
+    return [in_unit(one) for one in found]
+
+
+def in_unit(one: Series) -> Series:
+    """The line as it is drawn: memory in GiB."""
+    return replace(one, y=tuple(value / GIB for value in one.y)) if one.name == "memory" else one
 
 
 def caption(chart: Curves, resumed: Sequence[int]) -> str:
@@ -52,11 +55,11 @@ def caption(chart: Curves, resumed: Sequence[int]) -> str:
 def request(events: Sequence[Event], chart: Curves) -> dict[str, Any]:
     """The chart as inside/report_charts.py takes it."""
     found = shown(events, chart)
-    lines = [
-        line
-        for number, one in enumerate(found, 1)
-        for line in drawn(one, number, _window(chart, one), LABELS.get(one.name, "as logged"))
-    ]
+    lines: list[dict[str, Any]] = []
+    for number, one in enumerate(found, 1):
+        window = _window(chart, one)
+        label = LABELS.get(one.name, "as logged")
+        lines += drawn(one, number, window, label, f"mean of {window} points")
     return {
         "name": chart.name,
         "about": f"{chart.title} by step",
@@ -74,16 +77,19 @@ def _window(chart: Curves, one: Series) -> int:
     return fitting_window(len(one.x)) if chart.noisy and one.name != "eval_loss" else 1
 
 
-def drawn(one: Series, colour: int, window: int, label: str) -> list[dict[str, Any]]:
-    """One line, or the line faint and its average over it. `colour` counts from 1."""
+def drawn(one: Series, colour: int, window: int, label: str | None, mean: str) -> list[dict[str, Any]]:
+    """One line, or the line faint and its average over it, which is named `mean`.
+
+    `colour` counts from 1; a line without a label is not in the legend.
+    """
     if one.name == "eval_loss":
         return [_line(one, label, colour, POINTS)]
     if window == 1:
         return [_line(one, label, colour, LINE)]
     smooth = replace(one, y=smoothed(one.y, window))
-    return [_line(one, label, colour, FAINT), _line(smooth, f"mean of {window} points", colour, LINE)]
+    return [_line(one, label, colour, FAINT), _line(smooth, mean, colour, LINE)]
 
 
-def _line(one: Series, label: str, colour: int, style: str) -> dict[str, Any]:
+def _line(one: Series, label: str | None, colour: int, style: str) -> dict[str, Any]:
     few = thinned(one)
     return {"label": label, "x": few.x, "y": few.y, "colour": colour, "style": style}

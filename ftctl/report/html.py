@@ -161,7 +161,7 @@ def _table(table: Table, near: Folders) -> str:
     def cell(kind: str, at: int, text: str) -> str:
         name = "number" if at in table.numbers else "exact" if at in table.exact else ""
         marked = f' class="{name}"' if name else ""
-        shown = _exact(text, near) if kind == "td" else _text(text, near)
+        shown = _exact(text, near) if kind == "td" and at in table.exact else _text(text, near)
         return f"<{kind}{marked}>{shown}</{kind}>"
 
     head = "".join(cell("th", at, text) for at, text in enumerate(table.head))

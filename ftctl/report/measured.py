@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftctl.judge.model import Evaluation, label
-from ftctl.report.records import Records
+from ftctl.judge.comparing import beside
+from ftctl.judge.gate import Figure
+from ftctl.judge.measured import Measurement
+from ftctl.judge.model import label
 from ftctl.report.words import figure, signed
+
+COST = ("latency", "requests_per_second", "tokens_per_second")  # how figures begin that are not of quality
 
 
 @dataclass(frozen=True)
@@ -51,93 +55,75 @@ class Measure:
 
     @property
     def gained(self) -> bool | None:
-        """Whether it got better; None where nothing changed or nothing is known."""
+        """Whether it got better; None where it did not change, or its interval holds that it did not."""
         if self.difference is None or not self.difference.value or math.isnan(self.difference.value):
+            return None
+        low, high = self.difference.low, self.difference.high
+        if low is not None and high is not None and low <= 0 <= high:
             return None
         return (self.difference.value > 0) == (self.better == "higher")
 
 
-def measures(records: Records) -> tuple[Measure, ...]:
-    """Every figure of the run, in the order in which it was measured."""
-    if records.retrieval is not None:
-        return _retrieval(records.retrieval)
-    figures = {name: _values(answers.figures) for name, answers in records.answers.items()}
-    order = dict.fromkeys(name for one in ("tuned", "base") for name in figures.get(one, {}))
-    better = {
-        name: str(one.get("better", "higher"))
-        for answers in records.answers.values()
-        for name, one in _objects(answers.figures.get("figures")).items()
-    }
-    paired = _objects((records.comparison or {}).get("paired"))
-    return tuple(_measure(name, better.get(name, "higher"), figures, paired.get(name, {})) for name in order)
-
-
-def _measure(
-    name: str, better: str, figures: Mapping[str, Mapping[str, Value]], paired: Mapping[str, Any]
-) -> Measure:
-    tuned, base = (figures.get(one, {}).get(name) for one in ("tuned", "base"))
-    difference = None
-    if tuned is not None and base is not None:
-        difference = Value(tuned.value - base.value)
-    if _number(paired.get("difference")) is not None:
-        difference = Value(
-            float(paired["difference"]), _number(paired.get("low")), _number(paired.get("high"))
-        )
-    counts = tuple(paired.get(one) for one in ("wins", "losses", "ties"))
-    whole = all(isinstance(one, int) for one in counts)
-    return Measure(name, _label(name), better, tuned, base, difference, counts if whole else None)  # type: ignore[arg-type] # they are counts
-
-
-def _label(name: str) -> str:
-    return label(name) if "@" in name else name
-
-
-def _retrieval(evaluation: Evaluation) -> tuple[Measure, ...]:
-    tuned = {} if evaluation.tuned is None else evaluation.tuned.figures
-    base = {} if evaluation.base is None else evaluation.base.figures
+def measures(
+    tuned: Measurement | None, base: Measurement | None, comparison: Mapping[str, Any]
+) -> tuple[Measure, ...]:
+    """Every figure of both models, in the order in which it was measured, with the intervals that were
+    recorded or that rows give; differences as `comparison`, the record of a comparison, has them."""
+    own = {} if tuned is None else tuned.figures(tuned.values)
+    before = {} if base is None else base.figures(base.values)
+    paired = _recorded(comparison.get("paired")) or _counted(tuned, base)
+    lower = {name for one in (tuned, base) if one is not None for name in one.lower}
     return tuple(
         Measure(
-            name,
-            label(name),
-            "higher",
-            Value(value),
-            Value(base[name]) if name in base else None,
-            Value(evaluation.difference[name]) if name in evaluation.difference else None,
+            name=name,
+            label=label(name) if "@" in name else name,
+            better="lower" if name in lower else "higher",
+            tuned=_value(own.get(name)),
+            base=_value(before.get(name)),
+            **paired.get(name, {}),
         )
-        for name, value in tuned.items()
+        for name in dict.fromkeys((*own, *before))
     )
 
 
-def _values(figures: Mapping[str, Any]) -> dict[str, Value]:
+def _value(one: Figure | None) -> Value | None:
+    return None if one is None else Value(one.value, one.low, one.high)
+
+
+def _counted(tuned: Measurement | None, base: Measurement | None) -> dict[str, dict[str, Any]]:
+    """Differences and counts by figure, as the rows of both models give them."""
+    if tuned is None or base is None:
+        return {}
     return {
-        name: Value(
-            value if (value := _number(one.get("value"))) is not None else math.nan,
-            _number(one.get("low")),
-            _number(one.get("high")),
-        )
-        for name, one in _objects(figures.get("figures")).items()
+        name: {
+            "difference": _value(one.difference),
+            "counts": None if one.wins is None else (one.wins, one.losses, one.ties),
+        }
+        for name, one in beside(base, tuned).paired.items()
     }
 
 
-def _objects(value: object) -> dict[str, dict[str, Any]]:
-    """The members of an object that are objects."""
-    if not isinstance(value, dict):
-        return {}
-    return {str(name): one for name, one in value.items() if isinstance(one, dict)}
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+def _recorded(paired: object) -> dict[str, dict[str, Any]]:
+    """Differences and counts by figure, as they were recorded."""
+    found = {}
+    for name, one in paired.items() if isinstance(paired, dict) else ():
+        if isinstance(one, dict) and isinstance(one.get("difference"), int | float):
+            counts = tuple(one.get(key) for key in ("wins", "losses", "ties"))
+            found[name] = {
+                "difference": Value(one["difference"], one.get("low"), one.get("high")),
+                "counts": counts if all(isinstance(count, int) for count in counts) else None,
+            }
+    return found
 
 
 def interval_chart(found: tuple[Measure, ...]) -> dict[str, Any] | None:
-    """The figures from 0 to 1 of both models with their intervals, as inside/report_charts.py takes them."""
+    """Both models' figures of quality from 0 to 1, with intervals, as inside/report_charts.py takes them."""
     rows = [
         {"label": one.label, "models": models}
         for one in found
-        if (models := _models(one)) and all(0 <= model["value"] <= 1 for model in models)
+        if not one.name.startswith(COST)
+        and (models := _models(one))
+        and all(0 <= model["value"] <= 1 for model in models)
     ]
     if not rows:
         return None

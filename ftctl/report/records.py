@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.events import Event
+from ftctl.judge.measured import Measurement
 from ftctl.judge.model import Evaluation
+from ftctl.judge.records import BASE, EVALUATIONS, TUNED, measured_of
 from ftctl.plan.model import Plan
 from ftctl.report.asked import Asked, asked
+from ftctl.report.measured import Measure, measures
 from ftctl.run.checkpoints import OUTPUT, Checkpoint, checkpoints
 from ftctl.run.directory import RunDir
 from ftctl.run.records import plan_of
 from ftctl.run.state import RunState, state_of
 from ftctl.view.comparison import evaluation_of
-
-EVALUATIONS = "evaluations"
-MODELS = ("base", "tuned")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class Records:
     artifact: Mapping[str, Any] | None = None
     retrieval: Evaluation | None = None
     queries: Mapping[str, Any] | None = None
+    tuned: Measurement | None = None
+    base: Measurement | None = None
+    measures: tuple[Measure, ...] = ()
     answers: Mapping[str, Answers] = field(default_factory=dict)
     comparison: Mapping[str, Any] | None = None
     asked: Mapping[str, Asked] = field(default_factory=dict)
@@ -63,7 +66,8 @@ def read(folder: Path, *, examples: int = 0) -> Records:
     """The records of the run in `folder`, with up to so many examples of questions and answers."""
     run = RunDir(folder)
     plan = _plan(run)
-    answers = {name: found for name in MODELS if (found := _answers(run, name)) is not None}
+    answers = {name: found for name in (BASE, TUNED) if (found := _answers(run, name)) is not None}
+    tuned, base = (measured_of(folder, name) for name in (TUNED, BASE))
     comparison = _object(run, f"{EVALUATIONS}/comparison.json")
     return Records(
         folder=folder,
@@ -77,6 +81,9 @@ def read(folder: Path, *, examples: int = 0) -> Records:
         artifact=_object(run, "artifact.json"),
         retrieval=_retrieval(run),
         queries=_object(run, "evaluation_queries.json"),
+        tuned=tuned,
+        base=base,
+        measures=measures(tuned, base, comparison or {}),
         answers=answers,
         comparison=comparison,
         asked=_asked(run, comparison, tuple(answers), examples) if examples else {},

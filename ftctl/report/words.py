@@ -51,7 +51,7 @@ def figure(value: float | None) -> str:
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
-    if size == 0 or size >= 0.1:
+    if size == 0 or size >= 0.01:
         return f"{value:.{3 - sum(size >= bound for bound in (10, 100))}f}"
     return f"{value:#.3g}"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,8 +15,10 @@ import pytest
 from ftctl.report.build import report
 from ftctl.report.html import page
 from ftctl.report.markdown import document
+from ftctl.report.measured import Measure, Value
 from ftctl.report.model import Report
 from ftctl.report.records import read
+from ftctl.report.words import figure, signed
 from ftctl.run.directory import RunDir
 from tests.reported import BEGAN, HOSTILE, evaluated, run_in, served, trained
 
@@ -78,7 +82,7 @@ def test_every_part_of_a_whole_run_is_there(whole: RunDir) -> None:
     words = Seen(html(made)).words
     for told in (
         "The gate is not met: 1 rule missed.",
-        "−0.0500",
+        "−0.050",
         "0.850 [0.800, 0.900]",
         "16 / 1 / 3",
         "tuned: 19 of 20 questions answered; 1 without an answer, 2 cut off at the greatest length, "
@@ -122,7 +126,7 @@ def test_markdown_has_no_markup_of_data_either(whole: RunDir) -> None:
     outside = re.sub(r"(?ms)^(`{3,})text$.*?^\1$", "", text)
     assert "<script" not in outside
     assert "![Loss](report-charts/loss.svg)" in outside
-    assert "| exact_match | 0.100 [0.0500, 0.150] | 0.850 [0.800, 0.900] |" in unescape(outside)
+    assert "| exact_match | 0.100 [0.050, 0.150] | 0.850 [0.800, 0.900] |" in unescape(outside)
     assert "\u202e" not in text
     text.encode()
 
@@ -170,8 +174,33 @@ def test_a_failed_run_says_why_on_top(tmp_path: Path) -> None:
 
 def test_a_broken_record_is_left_out(whole: RunDir) -> None:
     for name in ("plan.json", "verdict.json", "evaluations/tuned/figures.json"):
-        (whole.path / name).write_text('{"version": 9, "tuned": 3, "figures": [], "rules": "none"}')
+        (whole.path / name).write_text('{"version": 9, "tuned": 3, "figures": {}, "rules": "none"}')
     made = built(whole)
     assert "the job" not in made.left_out  # its text is still there
     assert any(part.startswith("what was derived") for part in made.left_out)
     assert html(made).endswith("</html>\n")
+
+
+def test_a_gain_that_may_be_none_is_not_shown_as_one() -> None:
+    sure = Measure("f1", "f1", "higher", Value(0.6), Value(0.5), Value(0.1, 0.05, 0.15))
+    assert sure.gained is True
+    assert replace(sure, difference=Value(0.1, -0.02, 0.2)).gained is None
+    assert replace(sure, better="lower").gained is False
+    assert replace(sure, difference=Value(0.1)).gained is True
+    assert replace(sure, difference=None).gained is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.8512, "0.851"), (12.345, "12.35"), (123.45, "123.5"), (1234.5, "1,234"), (0.0, "0.000"),
+     (0.00712, "0.00712"), (3.2e-5, "3.20e-05"), (math.nan, "–"), (None, "–"), (0.05, "0.050")],
+)  # fmt: skip
+def test_figures_have_the_digits_that_matter(value: float | None, shown: str) -> None:
+    assert figure(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.1, "+0.100"), (-0.1, "−0.100"), (0.0, "±0.000"), (None, "–")]
+)
+def test_a_difference_has_a_sign(value: float | None, shown: str) -> None:
+    assert signed(value) == shown

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ftctl.judge.model import said
-from ftctl.report.measured import Measure, interval_chart, measures
+from ftctl.judge.bootstrap import CONFIDENCE
+from ftctl.judge.comparing import beside
+from ftctl.judge.model import label, said
+from ftctl.report.measured import Measure, interval_chart
 from ftctl.report.model import BAD, GOOD, Block, Chart, Column, Example, Note, Section, Table
 from ftctl.report.records import Records
 from ftctl.report.words import count, cut, figure, signed
+from ftctl.view.run_list import NDCG
 
+CHANGED = 12  # queries that are shown
+INTERVALS = "Lines are {:g} % intervals of a bootstrap over the questions."
 SHOWN = 2000  # characters of a text in an example
 
 
@@ -43,7 +48,7 @@ def verdict(records: Records) -> Section | None:
 
 def figures(records: Records) -> Section | None:
     """Every figure, base beside tuned, and how the questions were answered."""
-    found = measures(records)
+    found = records.measures
     blocks: list[Block] = [table(found)] if found else []
     if interval_chart(found) is not None:
         blocks.append(Chart("figures", "Base and tuned model", _caption(records)))
@@ -75,8 +80,9 @@ def _caption(records: Records) -> str:
     for answers in records.answers.values():
         share = answers.figures.get("confidence")
         if isinstance(share, int | float):
-            return f"Lines are {100 * share:g} % intervals of a bootstrap over the questions."
-    return ""
+            return INTERVALS.format(100 * share)
+    drawn = any(one.tuned is not None and one.tuned.low is not None for one in records.measures)
+    return INTERVALS.format(100 * CONFIDENCE) if drawn else ""
 
 
 def _told(records: Records) -> Iterator[tuple[str, str]]:
@@ -87,6 +93,9 @@ def _told(records: Records) -> Iterator[tuple[str, str]]:
         asked = answers.figures.get("answers")
         if isinstance(asked, dict):
             yield _answered(name, asked)
+        missing = answers.figures.get("missing")
+        for figure_name, why in missing.items() if isinstance(missing, dict) else ():
+            yield f"{name}: {figure_name} is missing: {why}", BAD
         yield from ((f"{name}: {note}", "plain") for note in answers.figures.get("notes") or ())
 
 
@@ -128,25 +137,16 @@ def _scores(scores: Mapping[str, float | None]) -> Iterator[str]:
 
 def _queries(records: Records) -> Iterator[Table]:
     """The queries of a retrieval test whose ranking changed most, both ways."""
-    queries = records.queries or {}
-    texts, base, tuned = (queries.get(key) or {} for key in ("queries", "base", "tuned"))
-    name = "ndcg@10"
-    moved = sorted(
-        ((tuned[one].get(name, 0.0) - base[one].get(name, 0.0), one) for one in tuned if one in base),
-        key=lambda pair: (-abs(pair[0]), pair[1]),
-    )
+    texts = (records.queries or {}).get("queries") or {}
+    if records.tuned is None or records.base is None or not texts:
+        return
+    found = beside(records.base, records.tuned, NDCG, CHANGED).changed
     rows = tuple(
-        (
-            cut(str(texts.get(one, one)), 200),
-            figure(base[one].get(name)),
-            figure(tuned[one].get(name)),
-            signed(by),
-        )
-        for by, one in moved[:12]
-        if by
+        (cut(str(texts.get(one.row, one.row)), 200), figure(one.first), figure(one.other), signed(one.by))
+        for one in found
     )
     if rows:
-        head = ("query", "base nDCG@10", "tuned nDCG@10", "difference")
+        head = ("query", f"base {label(NDCG)}", f"tuned {label(NDCG)}", "difference")
         yield Table(head, rows, frozenset({1, 2, 3}))
 
 

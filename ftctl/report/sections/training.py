@@ -132,20 +132,13 @@ def _end(records: Records) -> dict[str, object]:
 
 
 def checkpoints(records: Records) -> Section | None:
-    """The checkpoints that are kept, and whether each is whole."""
-    kept = {one.path.name: one for one in records.checkpoints}
-    written = curve(records.events, "checkpoint")
-    if not kept and not written:
+    """The checkpoints that are kept, and whether each is whole; how many were written."""
+    written = len(curve(records.events, "checkpoint"))
+    if not records.checkpoints and not written:
         return None
-    rows = []
-    seen = dict.fromkeys(str(event.data.get("path", "")).rpartition("/")[2] for event in written)
-    for name in dict.fromkeys([*seen, *kept]):
-        step = name.rpartition("-")[2]
-        here = kept.get(name)
-        state = "not kept" if here is None else here.fault or "whole"
-        rows.append((name, f"{int(step):,}" if step.isdigit() else step, state))
-    shown = rows[-20:]
-    blocks: list[Block] = [Table(("checkpoint", "step", "now"), tuple(shown), frozenset({1}), frozenset({0}))]
-    if len(rows) > len(shown):
-        blocks.append(Note(f"{count(len(rows) - len(shown), 'earlier checkpoint')} are not shown."))
+    kept = tuple((one.path.name, f"{one.step:,}", one.fault or "whole") for one in records.checkpoints)
+    blocks: list[Block] = []
+    if kept:
+        blocks.append(Table(("checkpoint", "step", "now"), kept, frozenset({1}), frozenset({0})))
+    blocks.append(Note(f"{count(written, 'checkpoint')} written, {len(kept):,} kept."))
     return Section("checkpoints", "Checkpoints", tuple(blocks), open=False)
