@@ -36,10 +36,8 @@ def main() -> None:
         served, alone = jobs(folder)
         try:
             for number in range(rounds + 1):
-                one, other = (
-                    together(served, folder / f"t{number}", env),
-                    by_hand(alone, folder / f"a{number}", env),
-                )
+                one = together(served, folder / f"t{number}", env)
+                other = by_hand(alone, folder / f"a{number}", env)
                 if number:  # the first round warms the caches and is thrown away
                     whole.append(one)
                     apart.append(other)
