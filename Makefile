@@ -82,6 +82,7 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 	$(BIN)/python -m bench.proxy
+	$(BIN)/python -m bench.evaluate
 	$(BIN)/python -m bench.deploy_ready
 	$(BIN)/python -m bench.deploy_load
 	$(BIN)/python -m bench.first_token

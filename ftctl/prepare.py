@@ -199,10 +199,11 @@ def rendered(plan: Plan) -> dict[str, Rendered]:
 
 def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:
     """The plan with its engine environments made sure of by `ensure`."""
-    trainer, server = plan.facts.trainer, plan.facts.server
+    trainer, server, judge = plan.facts.trainer, plan.facts.server, plan.facts.judge
     facts = replace(
         plan.facts,
         trainer=ensure(trainer) if trainer is not None else None,
         server=ensure(server) if server is not None else None,
+        judge=ensure(judge) if judge is not None else None,
     )
     return replace(plan, facts=facts)

@@ -25,6 +25,7 @@ VERBS = (
     "logs",
     "stop",
     "chat",
+    "evaluate",
     "export",
     "report",
     "plot",

@@ -13,7 +13,7 @@ from ftctl.job import model
 from ftctl.job.model import Data, Dataset, Deploy, Evaluate, Model, Resources, Train
 
 _RETRIEVAL = fields_of(model.Retrieval)  # flat in a job file, together in the job
-_FILES = frozenset({"file", "function", "rubric"})  # options of metrics that begin with a path
+_FILES = frozenset({"file", "function", "interpreter", "rubric"})  # options of metrics that begin with a path
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(i?))?B")
 
 

@@ -77,6 +77,10 @@ def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
     evaluation = evaluation_of(run)
     if evaluation is not None:
         result["evaluation"] = as_data(evaluation)
+    elif (run.path / "evaluations").is_dir():
+        from ftctl.judge.evaluate_run import summary
+
+        result["evaluation"] = summary(run.path / "evaluations")
     result["notes"] = notes_of(run)
     if (verdict := run.read_json("verdict.json")) is not None:
         result["verdict"] = verdict
@@ -95,12 +99,16 @@ def _show_deployment(run: RunDir) -> None:
 
 
 def _show_evaluation(run: RunDir) -> None:
-    """How the served model compares with its base, where rows were held out, and what the gate says to it."""
+    """How the served model compares with its base, where it was measured, and what the gate says to it."""
     from ftctl.view.comparison import comparison, evaluation_of
 
     evaluation = evaluation_of(run)
     if evaluation is not None:
         say(comparison(evaluation))
+    elif (run.path / "evaluations").is_dir():
+        from ftctl.view.evaluated import evaluated
+
+        say(evaluated(run.path / "evaluations"))
     if (run.path / "verdict.json").is_file():
         from ftctl.judge.verdict import recorded
         from ftctl.view.gated import gated

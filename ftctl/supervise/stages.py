@@ -11,7 +11,7 @@ from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
 from ftctl.leases.hold import held_here
-from ftctl.plan.judging import judged
+from ftctl.plan.judging import compared_with_base, evaluated, judged
 from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start_recorded, stop_session
 from ftctl.rendered import environment
@@ -152,18 +152,25 @@ def _size(path: Path) -> int:
 
 
 def serve_and_judge(run: RunDir, artifact: Artifact, ahead: ServerAhead) -> None:
-    """Start the deployment that the job asks for, if it asks for one; measure it where rows were held out."""
+    """Start the deployment that the job asks for, if it asks for one; measure it where it can be measured."""
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
-    if not judged(plan):
-        serve(run, plan, artifact, ahead)
-        return
-    from ftctl.supervise.judging import judge, judge_base
+    if judged(plan):
+        from ftctl.supervise.judging import judge, judge_base
 
-    evaluation = judge_base(run, plan, artifact)
-    serve(run, plan, artifact, ahead)
-    judge(run, plan, artifact, evaluation)
+        evaluation = judge_base(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
+        judge(run, plan, artifact, evaluation)
+    elif evaluated(plan):
+        from ftctl.supervise.evaluating import evaluate, evaluate_base
+
+        if compared_with_base(plan):
+            evaluate_base(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
+        evaluate(run, plan, artifact)
+    else:
+        serve(run, plan, artifact, ahead)
 
 
 def serve(run: RunDir, plan: Plan, artifact: Artifact, ahead: ServerAhead) -> None:
