@@ -82,6 +82,10 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 	$(BIN)/python -m bench.runs_most
 	$(BIN)/python -m bench.watch
 	$(BIN)/python -m bench.proxy
+	$(BIN)/python -m bench.evaluate
+	$(BIN)/python -m bench.deploy_ready
+	$(BIN)/python -m bench.deploy_load
+	$(BIN)/python -m bench.first_token
 
 docs: $(READY) ## write docs/commands.md again from --help
 	$(BIN)/python -m tests.docs.commands > docs/commands.md.new && mv docs/commands.md.new docs/commands.md

@@ -4,8 +4,8 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
 
 - `run` state(started|done|failed|stopped) and, at an end, exit_code, message, remedy; where an engine failed
   also diagnosis (a name of docs/troubleshooting.md, or unknown) and may_pass (another try may get through)
-- `phase` name(convert|train|merge|reference|collect|judge base|serve|judge), state(started|done|failed),
-  seconds
+- `phase` name(convert|train|merge|reference|collect|judge base|evaluate base|serve|judge|evaluate),
+  state(started|done|failed), seconds
 - `attempt` number, after (the state that the one before ended in), phase: the run goes on there; set,
   where the job was changed; restart (counted from 1), where the run goes on by itself; of a training also
   step and, where it goes on from one, checkpoint. Steps after `step` that stand before this event are
@@ -25,12 +25,14 @@ Every event has `time` (seconds since the epoch) and `event` (its kind). The kin
   one does that the result will get, or none; state written, path, message: a file of the result was mended
 - `stopping`, and `stopped` with step
 - `warning` message
+- `note` name, message, remedy, reason, sources: advice (docs/advice.md) that the curves call for, each once
 - `artifact` kind, path
 - `deployment` name, state, detail, elapsed, url, model; of what was trained also parity (measure, figure,
   count, note, differs). In a deployment's own folder its keeper adds unhealthy, running (again), restarting
   (wait, used, allowed), failed (remedy), stopped, and kept: another keeper has taken over
 - `judging` model(base|tuned), and done, total (texts or pairs), or detail: a measurement through the endpoint
-- `verdict` queries, passages, base (its figures, or null), tuned, difference, note
+- `verdict` queries, passages, base (its figures, or null), tuned, difference, note; of a language model
+  answers (asked, answered, errors, empty, cut), base, tuned, difference, figures (with intervals), notes
 """
 
 from __future__ import annotations

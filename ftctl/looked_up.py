@@ -65,9 +65,16 @@ def look_up(
     data = look_at_data(job, asked, watch, quick=anywhere)
     trainer, server = _engines(job, machine, model, environ, found, asked)
     found += _trackers(job, trainer, environ, anywhere=anywhere)
-    problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     facts = Facts(machine, model, data.train, data.eval, trainer, server)
-    return Found(job, facts, fetched, problems, data.warnings)
+    odd: tuple[Problem, ...] = ()
+    if job.evaluate is not None:
+        from ftctl.judge.looked_up import look_up_evaluation  # most jobs evaluate nothing
+
+        judged = look_up_evaluation(job, job.evaluate, server, environ, asked, anywhere=anywhere)
+        facts = replace(facts, judge=judged.judge, test_data=judged.data)
+        found, odd = [*found, *judged.problems], judged.warnings
+    problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
+    return Found(job, facts, fetched, problems, (*data.warnings, *odd))
 
 
 def _shared(

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftctl.advice.plan import advised
 from ftctl.errors import FtctlError, JobError, Missing, Problem, of_kind
 from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Watch
@@ -64,9 +65,9 @@ def prepare(
     prepared together share what they `asked`. `watch` is told how far the reading of the data is. With
     `offline` a Hub model is the one in the local cache. With `leased` these GPUs were taken for it, and it
     has no others; without, none is taken and a count means those that are free now. The plan carries the
-    warnings; with `strict` they are errors. Raises JobError with every problem of the job's file, its data
-    and its model, the warnings beside them; of a draft nothing is said that rests on a wrong key
-    (`job.doubt`). Raises Missing where a GPU asked for is not there.
+    warnings, with `strict` they are errors, and advice, which never is. Raises JobError with every problem
+    of the job's file, its data and its model, the warnings beside them; of a draft nothing is said that
+    rests on a wrong key (`job.doubt`). Raises Missing where a GPU asked for is not there.
     """
     given = job if isinstance(job, Draft) else Draft(job)
     look = partial(look_up, environ=environ, asked=asked or Asked(), watch=watch)
@@ -82,7 +83,7 @@ def prepare(
     found = (*errors, *(replace(warning, level="error") if strict else warning for warning in doubtful))
     if any(problem.level == "error" for problem in found):
         raise JobError(of_kind("plan", found))
-    return plan
+    return advised(plan)
 
 
 def _planned(looked: Found, doubt: Doubt, *, anywhere: bool) -> tuple[Plan, list[Problem]]:
@@ -198,10 +199,11 @@ def rendered(plan: Plan) -> dict[str, Rendered]:
 
 def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:
     """The plan with its engine environments made sure of by `ensure`."""
-    trainer, server = plan.facts.trainer, plan.facts.server
+    trainer, server, judge = plan.facts.trainer, plan.facts.server, plan.facts.judge
     facts = replace(
         plan.facts,
         trainer=ensure(trainer) if trainer is not None else None,
         server=ensure(server) if server is not None else None,
+        judge=ensure(judge) if judge is not None else None,
     )
     return replace(plan, facts=facts)

@@ -115,7 +115,7 @@ def _with_overrides(
             raise JobError(refused)
         show_warnings(new)
         plan = replace(new, train=plan.train, facts=replace(plan.facts, server=new.facts.server))
-    for engine in (plan.facts.trainer, plan.facts.server):
+    for engine in (plan.facts.trainer, plan.facts.server, plan.facts.judge):
         if engine is not None and engine.installed and not engine.python.is_file():
             raise Missing(
                 f"the run's {engine.name} has no interpreter at {engine.python} any more",

@@ -90,7 +90,8 @@ def how_to_go_on(run: str) -> str:
 
 def with_engines_of(sure: Plan, plan: Plan) -> Plan:
     """The plan with the engines that were made sure of for an earlier one of the same job."""
-    facts = replace(plan.facts, trainer=sure.facts.trainer, server=sure.facts.server)
+    known = sure.facts
+    facts = replace(plan.facts, trainer=known.trainer, server=known.server, judge=known.judge)
     return replace(plan, facts=facts)
 
 

@@ -172,6 +172,12 @@ def vllm_python(session_ftctl: Cli, engine_turn: None) -> Path:
     return engine_python(session_ftctl, "vllm")
 
 
+@pytest.fixture(scope="session")
+def judge_python(session_ftctl: Cli) -> Path:
+    """The interpreter of the judge's environment, installed if it is missing. It needs no turn."""
+    return engine_python(session_ftctl, "judge")
+
+
 def engine_python(cli: Cli, name: str) -> Path:
     """The interpreter of an engine: the user's own (FTCTL_<ENGINE>_PYTHON), or the environment's."""
     own = os.environ.get(f"FTCTL_{name.upper()}_PYTHON")

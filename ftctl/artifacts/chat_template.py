@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ftctl.artifacts.weights import read_json
+from ftctl.artifacts.weights import read_json, read_template
 
 TRAINED = "trained_template.json"
 JINJA, GENERATION = "chat_template.jinja", "generation_config.json"
@@ -22,7 +22,7 @@ def saved_template(folder: Path) -> Any:
     """The chat template that a reader of the folder finds: of a file of its own, else of its tokenizer's."""
     file, config = folder / JINJA, folder / "tokenizer_config.json"
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        return read_template(file)
     return read_json(config).get("chat_template") if config.is_file() else None
 
 
@@ -45,7 +45,8 @@ def mended(folder: Path, trained: Mapping[str, Any]) -> Iterator[tuple[str, str,
 def usual_kwargs(folder: Path) -> dict[str, Any]:
     """What a server's chat template is to be told unasked: not to think, where that alone was trained."""
     file = folder / TRAINED
-    return dict(read_json(file).get("usual") or {}) if file.is_file() else {}
+    usual = read_json(file).get("usual") if file.is_file() else None
+    return usual if isinstance(usual, dict) else {}
 
 
 def stops(folder: Path) -> frozenset[int]:

@@ -6,7 +6,6 @@ The format: 8 bytes of length, little endian, then that much JSON, then the tens
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +13,21 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from ftctl.errors import FtctlError
+from ftctl.artifacts.reading import parse
+from ftctl.errors import FtctlError, shown_text
 
 MAX_HEADER = 100_000_000  # bytes; the format's own bound
 LFS = b"version "  # how the small file begins that a clone without Git LFS has in place of a large one
+MAX_RANK = 64  # dimensions, torch's own bound
+BOUND = 2**63  # what no size, place or width reaches
 PULL = "run `git lfs pull` in the model's folder"
 
 
 class BrokenWeights(FtctlError):
-    """A weights file that is not what it should be."""
+    """A file of a model that is not what it should be. The message may name what the file holds."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(shown_text(message), remedy)
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ def read_header(path: Path) -> Mapping[str, Tensor]:
 
 def _tensors(path: Path, header: bytes) -> dict[str, Tensor]:
     try:
-        entries = json.loads(header)
+        entries = parse(header)
         return {name: _tensor(entry) for name, entry in entries.items() if name != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BrokenWeights(f"{path}: its header is broken") from None
 
 
@@ -76,6 +81,7 @@ def _tensor(entry: Mapping[str, Any]) -> Tensor:
     start, end = entry["data_offsets"]
     shape = entry["shape"]
     numbers = (start, end, *shape)
-    if not all(isinstance(number, int) and number >= 0 for number in numbers) or end < start:
+    sized = all(isinstance(number, int) and 0 <= number < BOUND for number in numbers)
+    if not sized or end < start or len(shape) > MAX_RANK:
         raise ValueError
     return Tensor(str(entry["dtype"]), tuple(shape), start, end)

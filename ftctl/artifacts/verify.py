@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.reading import strange
 from ftctl.artifacts.safetensors import BrokenWeights, read_header
 from ftctl.artifacts.weights import read_json
 from ftctl.errors import FtctlError, UsageError
@@ -22,15 +24,20 @@ def verify_model(path: Path, *, hashes: bool = True) -> Artifact:
     cut short, a missing shard. With `hashes` every file is read whole.
     """
     try:
-        facts = model_facts(path)
+        found = model_in(path)
     except UsageError as error:
         raise FtctlError(f"the result is not complete: {error.message}", AGAIN) from None
+    return replace(found, hashes=file_hashes(path)) if hashes else found
+
+
+def model_in(path: Path) -> Artifact:
+    """The artifact in a folder of whole weights, whoever made it, none of them read. Raises UsageError."""
+    facts = model_facts(path)
     return Artifact(
         kind="model",
         path=path,
         architecture=facts.architecture,
         dtype=facts.dtype,
-        hashes=file_hashes(path) if hashes else {},
         has_chat_template=bool(facts.has_chat_template),
     )
 
@@ -38,12 +45,23 @@ def verify_model(path: Path, *, hashes: bool = True) -> Artifact:
 def verify_adapter(path: Path, base: str) -> Artifact:
     """The artifact in a folder of LoRA weights for `base` (a path or a Hub id). Raises FtctlError."""
     try:
-        return _adapter(path, base)
+        found = _adapter(path, base)
     except BrokenWeights as error:
         raise FtctlError(f"the result is not complete: {error.message}", AGAIN) from None
+    return replace(found, hashes=file_hashes(path))
+
+
+def adapter_in(path: Path, base: str) -> Artifact:
+    """The artifact in a folder of LoRA weights, whoever made it, none of them read. Raises UsageError."""
+    try:
+        return _adapter(path, base)
+    except BrokenWeights as error:
+        raise UsageError(error.message, error.remedy or "copy or download the adapter again") from None
 
 
 def _adapter(path: Path, base: str) -> Artifact:
+    for said in strange(path, anywhere=()):
+        raise BrokenWeights(f"{path}: {said}", "copy the file itself")
     config = read_json(path / "adapter_config.json")
     rank = config.get("r")
     if not isinstance(rank, int):
@@ -62,7 +80,6 @@ def _adapter(path: Path, base: str) -> Artifact:
         base=base,
         dtype=weights_dtype(tensors),
         lora_rank=rank,
-        hashes=file_hashes(path),
     )
 
 

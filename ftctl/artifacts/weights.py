@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ftctl.artifacts.reading import MAX_TEMPLATE, MAX_TEXT, parse, read_bytes
 from ftctl.artifacts.safetensors import BrokenWeights, Tensor, read_header
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-MAX_JSON = 100_000_000  # bytes
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of at most 100 MB. Raises BrokenWeights naming the file."""
-    try:
-        if path.stat().st_size > MAX_JSON:
-            raise BrokenWeights(f"{path}: too large to be what its name says")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BrokenWeights(f"{path}: not valid JSON: {error}") from None
-    except OSError as error:
-        raise BrokenWeights(f"{path}: {error.strerror}") from None
+    """A JSON object from a stranger's file. Raises BrokenWeights naming the file."""
+    value = read_value(path)
     if not isinstance(value, dict):
         raise BrokenWeights(f"{path}: it holds no JSON object")
     return value
+
+
+def read_value(path: Path) -> Any:
+    """Any JSON value from a stranger's file. Raises BrokenWeights naming the file."""
+    text = _read(path)
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BrokenWeights(f"{path}: not valid JSON: {error}") from None
+
+
+def read_template(path: Path) -> str:
+    """The text of a stranger's chat template. Raises BrokenWeights naming the file."""
+    try:
+        return _read(path, MAX_TEMPLATE).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenWeights(f"{path}: not UTF-8 text: {error}") from None
+
+
+def _read(path: Path, most: int = MAX_TEXT) -> bytes:
+    try:
+        return read_bytes(path, most)
+    except ValueError as error:
+        raise BrokenWeights(f"{path}: {error}") from None
+    except OSError as error:
+        raise BrokenWeights(f"{path}: {error.strerror}") from None
 
 
 def read_weights(folder: Path) -> Mapping[Path, Mapping[str, Tensor]]:

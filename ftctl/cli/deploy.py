@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,6 @@ from ftctl.cli.options import Json, NoInstall, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from ftctl.deployments.target import Target
-    from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
-    from ftctl.leases.hold import Lease
 
 
 def register(app: typer.Typer) -> None:
@@ -111,6 +107,7 @@ def deploy(
     from ftctl.deployments import told
     from ftctl.deployments.behind import serve
     from ftctl.deployments.checks import check_deploy, chosen_port
+    from ftctl.deployments.made_sure import made_sure
     from ftctl.deployments.replace import check_replaceable, replace_servers
     from ftctl.deployments.target import target_of
     from ftctl.job.model import Deploy
@@ -141,11 +138,11 @@ def deploy(
     say = _silent if as_json else _tell
     if replaced is None:
         check_deploy(block, found.name, os.environ)
-        facts = _facts(found, install=not no_install, wait=wait)
+        facts = made_sure(found, install=not no_install, wait=wait)
         deployment = serve(**facts, emit=say)
     else:
         gate = gate_of(found.job, found.artifact, found.run, replaced)
-        facts = _facts(found, install=not no_install, wait=wait)
+        facts = made_sure(found, install=not no_install, wait=wait)
         leases = [facts.pop("lease")]
         lend = facts.pop("lend")
         facts["lend"] = lambda member: leases.pop() if leases else lend(member)
@@ -198,76 +195,6 @@ def _print(name: str, form: str, *, as_json: bool) -> None:
     store.key_of(entry)
     text = snippet(form, entry.deployment, str(entry.folder / store.KEY))
     emit("deploy", {"name": name, "form": form, "snippet": text}, as_json=as_json, text=text)
-
-
-def _facts(found: Target, *, install: bool, wait: bool) -> dict[str, Any]:
-    """What start() needs besides the way to report: the engine made sure of, its GPUs taken, all looked up.
-
-    Raises JobError where the server's rules are broken, Missing where its GPUs are not free.
-    """
-    import os
-    from dataclasses import replace
-
-    from ftctl.engines.install import ensure
-    from ftctl.facts.asked import Asked
-    from ftctl.facts.machine import machine_facts
-    from ftctl.facts.model import ModelFacts
-    from ftctl.facts.model_dir import model_facts
-    from ftctl.leases.of_job import lease_to_serve
-    from ftctl.looked_up import serving
-    from ftctl.view.output import say
-
-    deploy, artifact = found.deploy, found.artifact
-    machine = machine_facts(Path.cwd(), os.environ)
-    weights = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
-    known = weights.is_absolute()
-    model = model_facts(weights) if known else ModelFacts(str(weights), local=False)
-    engine = serving(deploy, model, machine, os.environ, Asked())
-    _check_rules(found, machine, model, engine)
-    if not engine.installed:
-        engine = ensure(engine.name, engine.variant, install=install, report=say)
-
-    def lend(member: str) -> Lease:
-        return lease_to_serve(deploy, member, machine, engine.variant, wait=wait, say=say)
-
-    lease = lend(found.name)
-    return {
-        "artifact": artifact,
-        "deploy": deploy,
-        "name": found.name,
-        "engine": engine,
-        "machine": replace(machine, leased=lease.gpus) if lease.gpus else machine,
-        "lease": lease,
-        "lend": lend,
-        "model_facts": model,
-        "run": found.run,
-        "trust_remote_code": found.trust_remote_code,
-    }
-
-
-def _check_rules(found: Target, machine: MachineFacts, model: ModelFacts, engine: EngineFacts) -> None:
-    """Say what the server's own rules have against it, before it spends its imports on the same.
-
-    Raises JobError with every rule that is broken.
-    """
-    from dataclasses import replace
-
-    from ftctl.deployments.start import planned
-    from ftctl.errors import JobError
-    from ftctl.facts.model import Facts
-    from ftctl.facts.packages import packages_of
-    from ftctl.plan.model import Plan
-    from ftctl.rules.check import check_serving
-    from ftctl.view.warnings import show_warnings
-
-    trust, facts = found.trust_remote_code, Facts(machine, model)
-    plan = planned(found.artifact, found.deploy, found.name, model, machine, engine, trust=trust)
-    job = replace(found.job, deploy=found.deploy)
-    packages = packages_of(engine.python) if engine.installed else None
-    report = check_serving(job, plan, facts, packages=packages)
-    if report.problems:
-        raise JobError(report.problems)
-    show_warnings(Plan(job, facts, None, plan, (), report.warnings, report.silenced))
 
 
 def _tell(kind: str, data: Mapping[str, object]) -> None:

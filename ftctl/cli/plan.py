@@ -57,6 +57,10 @@ def plan(
     show_warnings(made)
     rows = [(choice.key, choice.value, choice.reason) for choice in made.choices]
     text, data = table(("key", "value", "why"), rows), to_record(made)
+    if made.notes:
+        from ftctl.advice.told import as_data
+
+        data["notes"] = [as_data(note) for note in made.notes]
     if check_template:
         data["template"] = _template(made)
     emit("plan", data, as_json=as_json, text=text)

@@ -102,7 +102,7 @@ def _checked(file: Path, overrides: tuple[str, ...], ask: dict[str, Any]) -> Che
         return Checked(shown, problems=(Problem(shown, 0, 0, "", error.message, error.remedy, "engine"),))
     silenced = ", ".join(sorted({problem.rule for problem in plan.silenced}))
     summary = f"{_summary(plan.job)}, silencing {silenced}" if silenced else _summary(plan.job)
-    return Checked(shown, plan.job.name, summary, plan.warnings)
+    return Checked(shown, plan.job.name, summary, plan.warnings, plan.notes)
 
 
 def _show(report: Report, form: str) -> None:

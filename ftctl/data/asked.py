@@ -29,6 +29,8 @@ class Asked:
     max_length: int | None = None
     wanted: Wanted | None = None  # of the rows of an embedder or a reranker
     held_out: Wanted | None = None  # of those to evaluate on
+    others: tuple[Dataset, ...] = ()  # that the served model is asked: held against the training rows alone
+    overlap: str = "fail"
 
 
 def asked(paths: Sequence[Path]) -> Asked:
@@ -53,8 +55,12 @@ def of_job(job: Job) -> Asked:
         from ftctl.data.of_job import wanted_of
 
         wanted, held_out = wanted_of(job, False), wanted_of(job, True)
-        return Asked(job.data.train, job.data.eval, task, _folder(job), None, wanted, held_out)
-    return Asked(job.data.train, job.data.eval, task, _folder(job), length)
+        data = job.data
+        return Asked(data.train, data.eval, task, _folder(job), None, wanted, held_out, overlap=data.overlap)
+    others = (*job.data.test, *(() if job.evaluate is None else job.evaluate.data))
+    return Asked(
+        job.data.train, job.data.eval, task, _folder(job), length, others=others, overlap=job.data.overlap
+    )
 
 
 def _folder(job: Job) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,12 @@ from ftctl.facts.oddities import overlap
 from ftctl.job.model import RETRIEVAL, Dataset, Job, problem_at
 
 if TYPE_CHECKING:
+    from ftctl.data.overlap import Meeting, Watched
     from ftctl.facts.retrieval_pass import Wanted
 
 QUICK = 4_000_000  # bytes of a tokenizer.json that loads in a tenth of a second
 
-Looked = list[tuple[Dataset, Survey, Suspects | None]]
+Looked = list[tuple[Dataset, Survey, Suspects | None, "Meeting | None"]]
 
 
 @dataclass(frozen=True)
@@ -45,22 +46,48 @@ def look_at_data(job: Job, asked: Asked, watch: Watch | None = None, *, quick: b
     task = job.train.task if job.train is not None else None
 
     length = _measured(job, quick)
+    against = _watched(job, asked)
+    named = tuple(one.name for one in against)
 
     def look(datasets: tuple[Dataset, ...], held_out: bool) -> Looked:
-        wanted = wanted_of(job, held_out)
-        read = partial(_read, task=task, length=length, watch=watch, wanted=wanted)
-        keys = [("data", task, length, wanted, repr(dataset)) for dataset in datasets]
+        wanted, watched = wanted_of(job, held_out), [] if held_out else against
+        read = partial(_read, task=task, length=length, watch=watch, wanted=wanted, against=watched)
+        keys = [("data", task, length, wanted, repr(one), () if held_out else named) for one in datasets]
         return [(d, *asked.once(key, partial(read, d))) for d, key in zip(datasets, keys, strict=True)]
 
     train, held_out = look(job.data.train, False), look(job.data.eval, True)
-    known = [(dataset.path, found.held_against) for dataset, found, _ in train]
-    warnings = [warning for _, found, _ in (*train, *held_out) for warning in found.warnings]
-    for dataset, found, _ in held_out:
-        warnings += overlap((dataset.path, found.held_against), known, found.unit)
-    warnings += _cut(job, [suspects for _, _, suspects in train if suspects is not None])
-    problems = [problem for _, found, _ in (*train, *held_out) for problem in found.problems]
+    warnings = [warning for _, found, *_ in (*train, *held_out) for warning in found.warnings]
+    warnings += _cut(job, [suspects for *_, suspects, _ in train if suspects is not None])
+    problems = [problem for _, found, *_ in (*train, *held_out) for problem in found.problems]
+    for said in _overlapping(job.data.overlap, train, held_out):
+        (problems if said.level == "error" else warnings).append(said)
     problems += _prompts(wanted_of(job, False), _facts(train))
     return JobData(_facts(train), _facts(held_out), tuple(problems), tuple(sorted(warnings)))
+
+
+def _watched(job: Job, asked: Asked) -> list[Watched]:
+    """The files to evaluate on that training rows are held against, each read once."""
+    data, evaluated = job.data, () if job.evaluate is None else job.evaluate.data
+    if data is None or data.overlap == "allow" or (job.train is not None and job.train.task in RETRIEVAL):
+        return []
+    held = {repr(one): one for one in (*data.eval, *data.test, *evaluated)}
+    if not held or not data.train:
+        return []
+    from ftctl.data.overlap import Watched  # few jobs name files to evaluate on
+
+    return [asked.once(("held out", name), partial(Watched, one)) for name, one in held.items()]
+
+
+def _overlapping(policy: str, train: Looked, held_out: Looked) -> Iterator[Problem]:
+    """Rows to evaluate on that are in the training rows too; of queries with passages, the queries."""
+    if policy == "allow":
+        return
+    known = [(dataset.path, found.held_against) for dataset, found, *_ in train]
+    for dataset, found, *_ in held_out:
+        if found.queries is not None:
+            yield from overlap((dataset.path, found.held_against), known, policy, found.unit)
+    for dataset, *_, meeting in train:
+        yield from () if meeting is None else meeting.problems(dataset.path, policy)
 
 
 def wanted_of(job: Job, held_out: bool) -> Wanted | None:
@@ -107,7 +134,7 @@ def _prompts(wanted: Wanted | None, train: tuple[DatasetFacts, ...]) -> Iterator
 
 
 def _facts(looked: Looked) -> tuple[DatasetFacts, ...]:
-    return tuple(found.facts for _, found, _ in looked if found.facts is not None)
+    return tuple(found.facts for _, found, *_ in looked if found.facts is not None)
 
 
 def _measured(job: Job, quick: bool) -> int | None:
@@ -122,12 +149,33 @@ def _measured(job: Job, quick: bool) -> int | None:
 
 
 def _read(
-    dataset: Dataset, *, task: str | None, length: int | None, watch: Watch | None, wanted: Wanted | None
-) -> tuple[Survey, Suspects | None]:
-    if length is None:
-        return survey(dataset, task, watch=watch, wanted=wanted), None
-    suspects = Suspects(length)
-    return survey(dataset, task, watch=watch, see=lambda _, texts: suspects.see(texts)), suspects
+    dataset: Dataset,
+    *,
+    task: str | None,
+    length: int | None,
+    watch: Watch | None,
+    wanted: Wanted | None,
+    against: Sequence[Watched],
+) -> tuple[Survey, Suspects | None, Meeting | None]:
+    suspects = None if length is None else Suspects(length)
+    meeting = _meeting(against)
+    found = survey(
+        dataset,
+        task,
+        watch=watch,
+        wanted=wanted,
+        see=None if suspects is None else lambda _, texts: suspects.see(texts),
+        spoken=None if meeting is None else meeting.see,
+    )
+    return found, suspects, meeting
+
+
+def _meeting(against: Sequence[Watched]) -> Meeting | None:
+    if not against:
+        return None
+    from ftctl.data.overlap import Meeting
+
+    return Meeting(against)
 
 
 def _cut(job: Job, looked: list[Suspects]) -> Iterator[Problem]:

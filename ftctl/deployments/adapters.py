@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from ftctl.artifacts.chat_template import JINJA, saved_template
 from ftctl.artifacts.model import Artifact
+from ftctl.artifacts.reading import strange
 from ftctl.artifacts.safetensors import BrokenWeights, Tensor, read_header
 from ftctl.artifacts.verify import ADAPTER
-from ftctl.artifacts.weights import read_json, read_weights
+from ftctl.artifacts.weights import read_json, read_template, read_weights
 from ftctl.errors import UsageError
 from ftctl.record import from_record
 from ftctl.run.directory import RunDir
@@ -77,7 +78,7 @@ def check_template(folder: Path, base: str, served: str | None) -> None:
     `served` is the jinja file that it was started with, None where it has the base model's own.
     """
     trained, known = saved_template(folder), served is not None or Path(base).is_dir()
-    has = saved_template(Path(base)) if served is None else Path(served).read_text(encoding="utf-8")
+    has = saved_template(Path(base)) if served is None else read_template(Path(served))
     if isinstance(trained, str) and known and trained != has:
         raise UsageError(
             f"{folder} was trained with another chat template than the server has",
@@ -105,7 +106,8 @@ def adapter_folder(text: str) -> Path:
 def check_adapter(folder: Path, base: str) -> int:
     """The adapter's rank. Raises UsageError for one that vLLM refuses or that does not fit `base`,
     BrokenWeights for weights that are not what its configuration says."""
-    _stays_inside(folder)
+    for said in strange(folder, anywhere=()):
+        raise UsageError(f"{folder}: {said}", "copy the file itself")
     config = read_json(folder / CONFIG)
     for said in refusals(config):
         raise UsageError(
@@ -123,17 +125,6 @@ def check_adapter(folder: Path, base: str) -> int:
     if Path(base).is_dir():
         _fits(folder, tensors, Path(base))
     return rank
-
-
-def _stays_inside(folder: Path) -> None:
-    """Raise UsageError for a file that is a link to somewhere else; the Hub's cache links to its blobs."""
-    blobs = folder.parent.parent / "blobs"
-    for path in folder.iterdir():
-        goal = path.resolve()
-        if path.is_symlink() and not (goal.is_relative_to(folder) or goal.is_relative_to(blobs)):
-            raise UsageError(
-                f"{path} is a link out of the adapter's folder, to {goal}", "copy the file itself"
-            )
 
 
 def _weights(folder: Path) -> Tensors:

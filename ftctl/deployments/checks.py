@@ -15,8 +15,9 @@ from ftctl.deployments.canary import prompts_of
 from ftctl.deployments.ports import free_port, holder, is_free
 from ftctl.deployments.proxy import program
 from ftctl.errors import Missing, UsageError
-from ftctl.facts.model import EngineFacts
+from ftctl.facts.model import EngineFacts, ModelFacts
 from ftctl.job.model import Deploy
+from ftctl.plan.model_checks import served_code
 from ftctl.servers.vllm_lora import refusals
 
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
@@ -49,6 +50,12 @@ def check_artifact(artifact: Artifact, engine: str) -> None:
             _holds(Path(artifact.base), "config.json", "*.safetensors", "a model")
     else:
         _holds(artifact.path, "config.json", "*.safetensors", "a model")
+
+
+def check_remote_code(model: ModelFacts, deploy: Deploy, *, trust: bool) -> None:
+    """Raises UsageError for a model that only code of its own could load, which nobody has allowed."""
+    for what, remedy in served_code(model, deploy, trust=trust):
+        raise UsageError(f"{model.path}: {what}", remedy)
 
 
 def _holds(folder: Path, config: str, weights: str, what: str) -> None:

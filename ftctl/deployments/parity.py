@@ -7,7 +7,6 @@ Cosines must reach 0.999; scores may differ by a share of their size that depend
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from ftctl.artifacts.chat_template import TRAINED
 from ftctl.artifacts.dummy import DUMMY
+from ftctl.artifacts.reading import parse, read_bytes
 from ftctl.deployments import client
 from ftctl.deployments.model import Deployment, Parity, Unlike
 from ftctl.deployments.template_parity import template_parity, whole
@@ -130,7 +130,7 @@ def _read(
     if file is None:
         return None
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = parse(read_bytes(file))
         if not isinstance(value, dict) or not any(value.get(key) for key in one_of):
             raise ValueError(f"it has no {' and no '.join(one_of)}")
         if not usable(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ftctl.artifacts.reading import read_text
 from ftctl.artifacts.sentence_transformers import yes_token
 from ftctl.errors import FtctlError
 from ftctl.plan.model import ServePlan
@@ -40,6 +41,8 @@ def check_tokenizer(model: Path) -> None:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except FileNotFoundError:
         raise FtctlError(f"{file} is missing", "save the model with its fast tokenizer") from None
+    except ValueError as error:
+        raise FtctlError(f"{file}: {error}", "copy or download the model again") from None

@@ -22,6 +22,7 @@ from ftctl.events import Event
 from ftctl.paths import deployments_dir
 from ftctl.process import NOBODY, ProcessId, age, alive
 from ftctl.record import from_record, to_record
+from ftctl.servers.haproxy import CERTIFICATE
 
 RECORD, KEY, LOG, EVENTS = "deployment.json", "key", "server.log", "events.jsonl"
 CA = "ca.pem"  # what clients trust, of one that serves HTTPS
@@ -139,7 +140,8 @@ def owner_secret(entry: Entry) -> str:
 
 
 def forget_key(entry: Entry) -> None:
-    for name in (KEY, OWNER):
+    """Take away its secrets, the proxy's copy of the certificate's private key among them."""
+    for name in (KEY, OWNER, CERTIFICATE):
         (entry.folder / name).unlink(missing_ok=True)
 
 

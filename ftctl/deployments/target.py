@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ftctl.artifacts.dummy import DUMMY, check_server, is_dummy
 from ftctl.artifacts.model import Artifact
-from ftctl.artifacts.verify import verify_adapter, verify_model
+from ftctl.artifacts.verify import adapter_in, model_in
+from ftctl.artifacts.weights import read_json
 from ftctl.errors import FtctlError, JobError, UsageError
 from ftctl.job.dummy import served_by_dummy
 from ftctl.job.load import load
@@ -116,7 +117,7 @@ def _untrained(job: Job, deploy: Deploy) -> Target:
     """The job's model as it is; one on a Hub is fetched by the server, in the revision that the job names."""
     model, name = job.model, deploy.name or job.name
     if model.local:
-        return Target(verify_model(Path(model.path)), deploy, name, job, None, model.trust_remote_code)
+        return Target(model_in(Path(model.path)), deploy, name, job, None, model.trust_remote_code)
     if model.revision is not None:
         deploy = replace(deploy, native={"revision": model.revision, **deploy.native})
     return Target(Artifact("hub", Path(model.path)), deploy, name, job, None, model.trust_remote_code)
@@ -125,7 +126,7 @@ def _untrained(job: Job, deploy: Deploy) -> Target:
 def _from_folder(folder: Path, overrides: tuple[str, ...]) -> Target:
     deploy = _overridden(Deploy(engine=DUMMY if is_dummy(folder) else "auto"), overrides)
     adapter = folder / ADAPTER
-    artifact = verify_adapter(folder, _base_of(adapter)) if adapter.is_file() else verify_model(folder)
+    artifact = adapter_in(folder, _base_of(adapter)) if adapter.is_file() else model_in(folder)
     name = deploy.name or folder.name
     bare = Job(name, Model(str(folder), local=True), None, None, Resources(), deploy, folder, "")
     return Target(artifact, deploy, name, _asked(bare, deploy, overrides))
@@ -138,10 +139,7 @@ def _asked(job: Job, deploy: Deploy, overrides: tuple[str, ...]) -> Job:
 
 
 def _base_of(adapter: Path) -> str:
-    try:
-        base = json.loads(adapter.read_text()).get("base_model_name_or_path")
-    except ValueError as error:
-        raise UsageError(f"{adapter} is not JSON: {error}") from None
+    base = read_json(adapter).get("base_model_name_or_path")
     if not base:
         raise UsageError(f"{adapter} does not name its base model", "set base_model_name_or_path in it")
     return str(base)

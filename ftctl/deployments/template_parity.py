@@ -40,10 +40,16 @@ class Difference:
 def whole(trained: Mapping[str, Any]) -> bool:
     """Whether it has the form of trained_template.json, as far as a comparison reads it."""
     conversations, end = trained["conversations"], trained.get("end")
-    ended = end is None or (isinstance(end, dict) and {"id", "token"} <= end.keys())
-    return ended and all(
-        isinstance(one, dict) and {"name", "messages", "ids"} <= one.keys() and isinstance(one["ids"], list)
-        for one in conversations
+    ended = end is None or (isinstance(end, dict) and isinstance(end.get("id"), int) and "token" in end)
+    return ended and isinstance(conversations, list) and all(map(_whole_one, conversations))
+
+
+def _whole_one(one: Any) -> bool:
+    if not isinstance(one, dict) or not {"name", "messages", "ids"} <= one.keys():
+        return False
+    return isinstance(one["name"], str) and all(
+        isinstance(ids, list) and all(isinstance(token, int) for token in ids)
+        for ids in (one["ids"], one.get("also") or [])
     )
 
 

@@ -28,7 +28,7 @@ def card_of(source: Source, form: str, notes: tuple[str, ...] = ()) -> Card:
         method=plan.method or "",
         base=base if not job.model.local else base.rstrip("/").rpartition("/")[2],
         base_on_hub=not job.model.local and job.model.hub == "huggingface",
-        job=job_of(job),
+        job=job_of(job, plan.method),
         choices=[(one.key, text(one.value)) for one in plan.choices if one.key.startswith("train.")],
         data=list(_data(source)),
         metrics=_metrics(source),

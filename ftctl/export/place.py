@@ -13,6 +13,7 @@ from ftctl.process import identify
 from ftctl.view.progress import size
 
 MANIFEST = "ftctl-export.json"  # in every export: what it is made of, and that it may be replaced
+OLD = "old"
 MARGIN = 16 * 1024**2  # bytes beside the weights: cards, indices, the file system's own
 
 
@@ -77,10 +78,14 @@ def _stem(target: Path) -> str:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what killed exports have left."""
-    for left in target.parent.glob(f"{_stem(target)}*"):
-        number = left.name.removeprefix(_stem(target))
-        if number.isdigit() and identify(int(number)) is None:
+    """Remove what killed exports have left, and put an earlier export back that one had set aside."""
+    for left in [path for path in target.parent.iterdir() if path.name.startswith(_stem(target))]:
+        number, _, old = left.name.removeprefix(_stem(target)).partition(".")
+        if not number.isdigit() or identify(int(number)) is not None:
+            continue
+        if old == OLD and not target.exists():
+            left.rename(target)
+        else:
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -89,7 +94,7 @@ def _take_over(folder: Path, target: Path) -> None:
     if not target.is_dir():
         folder.rename(target)
         return
-    old = target.with_name(f"{_stem(target)}{os.getpid()}.old")
+    old = target.with_name(f"{_stem(target)}{os.getpid()}.{OLD}")
     target.rename(old)
     try:
         folder.rename(target)

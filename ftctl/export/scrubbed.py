@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,17 +14,22 @@ from ftctl.record import to_record
 PATH = re.compile(r"(?<![\w.:/])(?:~|\.{1,2})?(?:/[^\s/\"',;:]+)+/?|(?<!\w)file://\S+")
 ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 SECRET = re.compile(r"(?:^|[_-])(?:key|token|secrets?|passwords?|passwd|credentials?|auth)$", re.IGNORECASE)
+TOKEN = re.compile(r"\b(?:hf|sk|gh[opsu]|glpat|AKIA|xox[abp])[-_]?[A-Za-z0-9_-]{16,}")
 REFERENCE = re.compile(r"\$\{[^}]*\}")
 PRIVATE = frozenset({"engine_python", "tracking", "report_to", "stall_timeout", "max_restarts", "launcher"})
 
 
-def job_of(job: Job) -> dict[str, Any]:
-    """The job's keys that made the model, as a job file writes them; how it was served is left out."""
+def job_of(job: Job, method: str | None) -> dict[str, Any]:
+    """The job's keys that made the model, as a job file writes them; how it was served is left out.
+
+    `method` is the one that it was trained by, where the job leaves it open.
+    """
     found: dict[str, Any] = {"name": job.name, "model": _model(job)}
     if job.data is not None:
         found["data"] = _block(job.data, {"mix": "concat"})
     if job.train is not None:
-        found["train"] = _block(job.train, to_record(Train()), always=("task", "method", "epochs", "seed"))
+        train = replace(job.train, method=method or job.train.method)
+        found["train"] = _block(train, to_record(Train()), always=("task", "method", "epochs", "seed"))
     found["resources"] = _block(job.resources, to_record(Resources()))
     return {key: value for key, value in found.items() if value}
 
@@ -71,5 +77,5 @@ def scrubbed(value: Any, key: str = "") -> Any:
 def text(value: str) -> str:
     """A text without paths of the machine, addresses and references to its environment."""
     said = REFERENCE.sub("…", value)
-    said = ADDRESS.sub("…", said)
+    said = TOKEN.sub("…", ADDRESS.sub("…", said))
     return PATH.sub(lambda found: PurePath(found[0]).name, said)

@@ -15,7 +15,7 @@ from ftctl.facts.oddities import Garbled, Numbers, odd, warning
 from ftctl.facts.row_checks import KINDS, check_row, kind_of
 from ftctl.facts.rows import Row, file_type, packed, read_rows
 from ftctl.facts.tally import Tally
-from ftctl.facts.texts import texts_of, turns_of
+from ftctl.facts.texts import spoken_of, texts_of, turns_of
 from ftctl.job.model import RETRIEVAL, Dataset
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Watch = Callable[[Path, int, int], None]  # told now and then: the file, bytes read, bytes in all
 See = Callable[[Row, Sequence[str]], None]  # told of every good row and its texts
+Spoken = Callable[[int, Sequence[str]], None]  # told of the line of every good row, and what is said in it
 
 SHOWN = 20
 ROWS = "query, pos and neg, or triplets, or pairs with a label"
@@ -67,6 +68,7 @@ def survey(
     *,
     watch: Watch | None = None,
     see: See | None = None,
+    spoken: Spoken | None = None,
     wanted: Wanted | None = None,
 ) -> Survey:
     """Read one data file whole, in little memory.
@@ -85,7 +87,7 @@ def survey(
         if kind != "parquet" and (what := packed(path)):
             remedy = "save it as UTF-8" if what.endswith("UTF-8") else "unpack it, or write JSON Lines"
             return _unreadable(file, f"cannot read the data: it is {what}", remedy)
-        return _Scan(dataset, kind, task, wanted).run(watch, see)
+        return _Scan(dataset, kind, task, wanted).run(watch, see, spoken)
     except OSError as error:
         return _unreadable(file, f"cannot read the data: {error.strerror}")
     except FtctlError as error:
@@ -112,7 +114,7 @@ class _Scan:
         self.tally = Tally()
         self.rows = self.bad = 0
 
-    def run(self, watch: Watch | None, see: See | None) -> Survey:
+    def run(self, watch: Watch | None, see: See | None, spoken: Spoken | None) -> Survey:
         digest = hashlib.sha256()
         settled, told = False, 0
         size = self.dataset.path.stat().st_size
@@ -125,6 +127,8 @@ class _Scan:
             texts = self.take(row)
             if see is not None and texts is not None:
                 see(row, texts)
+            if spoken is not None and texts is not None:
+                spoken(row.line, spoken_of(self.format, row.value, self.columns, self.tags))
             if watch is not None and row.offset >= told:
                 told = row.offset + STEP
                 watch(self.dataset.path, row.offset, size)

@@ -136,3 +136,5 @@ class Facts:
     eval_data: tuple[DatasetFacts, ...] = ()
     trainer: EngineFacts | None = None
     server: EngineFacts | None = None
+    judge: EngineFacts | None = None  # where a job evaluates
+    test_data: tuple[DatasetFacts, ...] = ()  # the questions' files

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ftctl.artifacts.reading import strange
 from ftctl.artifacts.safetensors import LFS, PULL, BrokenWeights, Tensor
 from ftctl.artifacts.weights import read_json, read_weights
 from ftctl.errors import UsageError
@@ -46,6 +47,8 @@ def model_facts(path: Path) -> ModelFacts:
 
 
 def _facts(path: Path) -> ModelFacts:
+    for said in strange(path):
+        raise BrokenWeights(f"{path}: {said}", "put the file itself there, or take it out of the folder")
     config = read_json(path / "config.json")
     architectures = config.get("architectures")
     if not isinstance(architectures, list) or not architectures:

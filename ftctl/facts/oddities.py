@@ -69,10 +69,16 @@ def odd(path: Path, tally: Tally, repeats: Repeats, garbled: Garbled) -> Iterato
         yield warning(path, garbled.first, message, "make the file again from the original text")
 
 
+OVERLAP = "data.overlap"
+LEVELS = {"fail": "error", "warn": "warning"}  # by what data.overlap says
+_TOO_GOOD = "take them out of one, or the evaluation is too good"
+WAY_OUT = {"error": f"{_TOO_GOOD}; with data.overlap: warn they stay", "warning": _TOO_GOOD}
+
+
 def overlap(
-    held_out: tuple[Path, Tally], train: Iterable[tuple[Path, Tally]], unit: str = "row"
+    held_out: tuple[Path, Tally], train: Iterable[tuple[Path, Tally]], policy: str, unit: str = "row"
 ) -> Iterator[Problem]:
-    """Warnings: rows (or queries) of a file to evaluate on that stand in the files to train on, too."""
+    """Rows (or queries) of a file to evaluate on that stand in the files to train on, too."""
     path, tally = held_out
     for other, known in train:
         shared = tally.shared(known)
@@ -80,8 +86,8 @@ def overlap(
             first = ", ".join(f"line {row.line} is line {row.first}" for row in shared.shown)
             verb = "is" if shared.total == 1 else "are"
             message = f"{counted(shared.total, unit)} to evaluate on {verb} in {other.name} too: {first}"
-            remedy = "take them out of one, or the evaluation is too good"
-            yield warning(path, shared.shown[0].line, message, remedy)
+            level = LEVELS[policy]
+            yield Problem(str(path), shared.shown[0].line, 1, OVERLAP, message, WAY_OUT[level], "data", level)
 
 
 def counted(number: int, unit: str = "row") -> str:

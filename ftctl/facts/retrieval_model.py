@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftctl.artifacts.safetensors import BrokenWeights
-from ftctl.artifacts.weights import read_json
+from ftctl.artifacts.weights import read_json, read_value
 from ftctl.facts.model import RetrievalFacts
 
 # Their position tables begin after the padding token's index (transformers, `create_position_ids_…`).
@@ -49,10 +47,7 @@ def _modules(path: Path) -> dict[str, str]:
     file = path / "modules.json"
     if not file.is_file():
         return {}
-    try:
-        listed = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BrokenWeights(f"{file}: not valid JSON: {error}") from None
+    listed = read_value(file)
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     return {str(row.get("type")).rpartition(".")[2]: str(row.get("path", "")) for row in rows}
 

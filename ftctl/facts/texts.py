@@ -24,6 +24,23 @@ def texts_of(
     return [system, tools, *history, row.get(columns["prompt"]) or "", query, row[columns["response"]]]
 
 
+def spoken_of(
+    form: str, row: Mapping[str, Any], columns: Mapping[str, str], tags: Mapping[str, str]
+) -> list[str]:
+    """What is asked and answered in a row, be it checked or not: nothing of one that is no row of the format.
+
+    System prompts and tools are left out: they are the same in many rows and tell none apart.
+    """
+    try:
+        if "messages" in columns:
+            spoken = [m for m in row[columns["messages"]] if m[tags["role_tag"]] != tags["system_tag"]]
+            return [message[tags["content_tag"]] for message in spoken]
+        texts = texts_of(form, {columns.get("response", ""): "", **row}, columns, tags)
+        return texts if form == "text" else texts[2:]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
 def turns_of(name: str, texts: list[str]) -> int:
     """How many answers a row has: a question and its answer are one turn."""
     if name == "text":

@@ -24,6 +24,7 @@ from llamafactory.hparams import DataArguments, ModelArguments
 from llamafactory.hparams.parser import read_args
 from llamafactory.model import load_tokenizer
 from transformers import HfArgumentParser
+from try_template import trial  # type: ignore[import-not-found] # beside this file
 
 OUT = "trained_template.json"
 ANSWER, THOUGHT = "OK.", "Hm."
@@ -38,6 +39,7 @@ class Trained:
         loaded = load_tokenizer(model_args)
         self.name = data_args.template
         self.tokenizer = loaded["tokenizer"]
+        tried(self.tokenizer.chat_template)  # the engine may render it
         self.template = get_template_and_fix_tokenizer(self.tokenizer, data_args)
         # On prompts too the ids are the same; the labels would not tell where the answer begins.
         data_args = copy.copy(data_args)
@@ -98,6 +100,13 @@ class Trained:
         return None if last is None else {"id": last, "token": self.tokenizer.convert_ids_to_tokens(last)}
 
 
+def tried(jinja: Any) -> None:
+    """Raise ValueError for a chat template that must not be rendered: whoever made the model wrote it."""
+    for text in jinja.values() if isinstance(jinja, dict) else [jinja]:
+        if isinstance(text, str) and (said := trial(text)):
+            raise ValueError(f"the model's chat template {said}")
+
+
 def split(messages: list[dict[str, str]]) -> tuple[str | None, list[dict[str, str]]]:
     """The system prompt, and the messages after it."""
     if messages[0]["role"] == "system":
@@ -127,7 +136,9 @@ def candidates(trained: Trained) -> Iterator[tuple[str, Any]]:
     """The jinja that the engine saves, then one of the template's own parts; or the one that the job's
     server is given, as a file or as it is."""
     if given := os.environ.get("FTCTL_CHAT_TEMPLATE"):
-        yield "given", given if "{" in given else pathlib.Path(given).read_text(encoding="utf-8")
+        jinja = given if "{" in given else pathlib.Path(given).read_text(encoding="utf-8")
+        tried(jinja)
+        yield "given", jinja
         return
     if trained.tokenizer.chat_template:
         yield "saved", trained.tokenizer.chat_template

@@ -1,4 +1,4 @@
-"""Upload a folder to a model repository of a Hub, by huggingface_hub (seen with 1.33):
+"""Upload a folder to a model repository of a Hub, by huggingface_hub (seen with 1.33 and 2.4):
 
     PYTHON upload_to_hub.py FOLDER REPO MESSAGE [--public] [--force]
 
@@ -12,11 +12,12 @@ import json
 import sys
 from typing import Any
 
-import httpx
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
 
 MANIFEST = "ftctl-export.json"
+# What a broken connection raises: httpx's error, or httpx2's from huggingface_hub 2 on.
+NETWORK: type[BaseException] = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
 
 
 def problem(kind: str, message: str) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def attempt(folder: str, repo: str, message: str, **how: bool) -> dict[str, Any]
         code = error.response.status_code if error.response is not None else 0
         said = str(error).strip().splitlines() or ["no word"]
         return problem("token" if code in (401, 403) else "refused", said[-1])
-    except (httpx.HTTPError, OSError) as error:
+    except (NETWORK, OSError) as error:
         return problem("unreachable", str(error) or type(error).__name__)
 
 

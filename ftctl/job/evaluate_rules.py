@@ -13,6 +13,7 @@ def broken(job: View) -> Broken:
     if job.has("evaluate"):
         yield from _server(job)
         yield from _rows(job)
+        yield from _metrics(job)
     yield from _retrieval(job)
 
 
@@ -30,6 +31,19 @@ def _rows(job: View) -> Broken:
     if not given and job.get("train.task") not in RETRIEVAL:
         remedy = "write for example data: data/test.jsonl"
         yield ("evaluate", "data"), ("is missing, and data.test is not set", remedy)
+
+
+def _metrics(job: View) -> Broken:
+    """The metrics are those of the table, with its options."""
+    given = job.get("evaluate.metrics")
+    if not isinstance(given, list):
+        return
+    from ftctl.judge.asked import read_metrics
+
+    for wrong in read_metrics(given)[1]:
+        path = ("evaluate", "metrics", *wrong.path)
+        if not job.wrong(*path):
+            yield path, (wrong.message, wrong.remedy)
 
 
 def _retrieval(job: View) -> Broken:

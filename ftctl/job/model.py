@@ -45,12 +45,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Data:
-    """`eval_share` is a share of train (0 to 1) or a count of rows (1 and more); with `eval` it excludes."""
+    """`eval_share` is a share of train (0 to 1) or a count of rows (1 and more), in place of `eval`; so is
+    `test_share` of `test`. What they hold out is neither in the other nor in what is trained on."""
 
     train: tuple[Dataset, ...]
     eval: tuple[Dataset, ...] = ()
     eval_share: float | int | None = None
     test: tuple[Dataset, ...] = ()
+    test_share: float | int | None = None
+    overlap: str = "fail"  # fail | warn | allow: what becomes of rows to evaluate on that are trained on
     mix: str = "concat"  # concat | interleave_under | interleave_over
     workers: int | None = None
 
@@ -279,7 +282,7 @@ class Job:
         default_factory=dict
     )  # dotted key → line, column in `file`, from 1
     written: frozenset[str] = frozenset()  # dotted keys that the file or an override set
-    silence: tuple[str, ...] = ()  # names of engine rules that are not to speak
+    silence: tuple[str, ...] = ()  # names of engine rules and of advice that are not to speak
     shown: str = ""  # the file as the user named it, for messages
     evaluate: Evaluate | None = None
 

@@ -13,7 +13,7 @@ from ftctl.job import model
 from ftctl.job.model import Data, Dataset, Deploy, Evaluate, Model, Resources, Train
 
 _RETRIEVAL = fields_of(model.Retrieval)  # flat in a job file, together in the job
-_FILES = frozenset({"file", "function", "rubric"})  # options of metrics that begin with a path
+_FILES = frozenset({"file", "function", "interpreter", "rubric"})  # options of metrics that begin with a path
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(i?))?B")
 
 
@@ -49,18 +49,24 @@ def is_local(written: str, folder: Folder) -> bool:
 
 
 def data_of(value: Mapping[str, Any], folder: Folder) -> Data:
-    """`eval` as a number is a share or a count; as anything else it is files."""
-    rows: Any = value.get("eval")
-    counted = isinstance(rows, (int, float)) and not isinstance(rows, bool)
-    share = (int(rows) if rows >= 1 else rows) if counted else None
-    rest = _set({key: value[key] for key in ("mix", "workers") if key in value})
+    """`eval` and `test` as numbers are shares or counts; as anything else they are files."""
+    rest = _set({key: value[key] for key in ("mix", "workers", "overlap") if key in value})
+    shares = {name: _share(value.get(name)) for name in ("eval", "test")}
     return Data(
         train=datasets_of(value.get("train"), folder),
-        eval=() if counted else datasets_of(rows, folder),
-        eval_share=share,
-        test=datasets_of(value.get("test"), folder),
+        eval=() if shares["eval"] else datasets_of(value.get("eval"), folder),
+        eval_share=shares["eval"],
+        test=() if shares["test"] else datasets_of(value.get("test"), folder),
+        test_share=shares["test"],
         **rest,
     )
+
+
+def _share(rows: Any) -> float | int | None:
+    """A share below 1 or a count of rows; None for files."""
+    if not isinstance(rows, (int, float)) or isinstance(rows, bool):
+        return None
+    return int(rows) if rows >= 1 else rows
 
 
 def datasets_of(value: Any, folder: Folder) -> tuple[Dataset, ...]:

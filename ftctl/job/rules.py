@@ -219,15 +219,16 @@ def _silence(job: View) -> Broken:
     names = job.get("silence")
     if not isinstance(names, list) or not names:
         return
+    from ftctl.advice.table import BY_NAME
     from ftctl.job.suggest import nearest
     from ftctl.rules.table import all_names
 
-    known = all_names()
+    known = all_names() | BY_NAME.keys()
     for number, name in enumerate(names):
         if isinstance(name, str) and name not in known:
             near = nearest(name, known)
-            remedy = f"did you mean {near}?" if near else "their names are in docs/rules.md"
-            yield ("silence", number), (f"{name} is no rule of an engine", remedy)
+            remedy = f"did you mean {near}?" if near else "see docs/rules.md and docs/advice.md"
+            yield ("silence", number), (f"{name} is no rule of an engine and no advice", remedy)
 
 
 def _native(job: View) -> Broken:
@@ -255,6 +256,6 @@ RULES: tuple[Rule, ...] = (
     Rule("gate", "`evaluate.gate` has rules that can be read, over figures that are measured.", _gate),
     Rule("evaluation", "`evaluate` needs `deploy`, and `evaluate.data` or `data.test`. Embedders and "
          "rerankers are measured on `data.eval` instead.", _evaluation),
-    Rule("silence", "`silence` names rules that there are.", _silence),
+    Rule("silence", "`silence` names rules and advice that there are.", _silence),
     Rule("native", "`native` leaves alone what ftctl sets, repeats no key, and holds no secret.", _native),
 )  # fmt: skip

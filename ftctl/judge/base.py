@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ftctl.artifacts.chat_template import JINJA, saved_template
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.sentence_transformers import LENGTH, MODULES, PROMPTS, describe
 from ftctl.artifacts.verify import verify_model
@@ -35,9 +36,11 @@ def base_folder(plan: Plan, environ: Mapping[str, str]) -> Path:
     return Path(model.path) if model.local else snapshot(model.path, model.revision, environ)
 
 
-def lay_out(source: Path, folder: Path, plan: RetrievalPlan, tuned: Artifact) -> Artifact:
+def lay_out(source: Path, folder: Path, plan: RetrievalPlan | None, tuned: Artifact) -> Artifact:
     """The base model in `folder`: its weights linked, its other files copied, and described as the trained
-    model is, with its dtype. Raises FtctlError for a model that is not whole or cannot be described."""
+    model is, with its dtype. A language model without a chat template of its own is asked by the trained
+    one's.
+    Raises FtctlError for a model that is not whole or cannot be described."""
     folder.mkdir(parents=True)
     for file in sorted(source.iterdir()):
         if not file.is_file() or file.suffix in OTHERS or file.name in OWN or file.name.startswith("."):
@@ -50,7 +53,10 @@ def lay_out(source: Path, folder: Path, plan: RetrievalPlan, tuned: Artifact) ->
         config = read_json(folder / "config.json")
         kept = {name: value for name, value in config.items() if name != "torch_dtype"}
         (folder / "config.json").write_text(json.dumps({**kept, "dtype": tuned.dtype}, indent=2) + "\n")
-    describe(folder, plan)
+    if plan is not None:
+        describe(folder, plan)
+    elif saved_template(folder) is None and isinstance(own := saved_template(tuned.path), str):
+        (folder / JINJA).write_text(own, encoding="utf-8")
     return verify_model(folder)
 
 

@@ -13,8 +13,11 @@ SHOWN = 20  # rows that changed, of each pair
 
 
 class Paired(NamedTuple):
-    """How a model does beside the first in one figure. `difference` has an interval where the figure is a
-    mean over the rows. The counts are of the rows of both, None where rows have none."""
+    """How a model does beside the first in one figure.
+
+    `difference` is of the two figures; it has an interval where the figure is a mean over the rows. The
+    counts are of the rows of both, None where rows have none.
+    """
 
     difference: Figure
     wins: int | None = None
@@ -43,7 +46,7 @@ class Beside:
 
 
 def beside(first: Measurement, other: Measurement, metric: str | None = None, shown: int = SHOWN) -> Beside:
-    """Compare two measurements; the rows that changed most are by `metric`, or the first that rows have."""
+    """Compare two measurements; rows that changed most are by `metric`, or by the first that rows have."""
     if first.test != other.test:
         return Beside(other.name, {}, why="measured on other rows, so that nothing can be paired")
     both = [name for name in first.values if name in other.values]

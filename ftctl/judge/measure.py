@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from typing import Any
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.model import Deployment
-from ftctl.deployments.start import planned, start
-from ftctl.deployments.stop import stop
+from ftctl.deployments.planned import planned
+from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 from ftctl.facts.model import EngineFacts
 from ftctl.facts.model_dir import model_facts
@@ -33,6 +33,7 @@ from ftctl.judge.base import (
 from ftctl.judge.figures import Figures, figures_of
 from ftctl.judge.model import Evaluation, Measured, difference
 from ftctl.judge.relevance import Relevance
+from ftctl.judge.serving import name_of, served_for_a_while
 from ftctl.leases.hold import held_here
 from ftctl.plan.model import Plan, RetrievalPlan, ServePlan
 from ftctl.record import from_record, to_record
@@ -69,7 +70,7 @@ def measure_base(case: Case, tuned: Artifact) -> Evaluation:
     recorded.
     Raises FtctlError where the base model cannot be served.
     """
-    with _scratch(case.run) as scratch:
+    with scratch_in(case.run.path) as scratch:
         source = base_folder(case.plan, os.environ)
         artifact = lay_out(source, scratch / "base", case.retrieval, tuned)
         serve, wanted = _planned(case, artifact), _planned(case, tuned)
@@ -79,8 +80,8 @@ def measure_base(case: Case, tuned: Artifact) -> Evaluation:
         if before is not None:
             return _reused(case, *before)
         began = time.monotonic()
-        with _served(case, artifact) as deployment:
-            figures = _figures(case, "base", deployment, scratch)
+        with _served(case, artifact) as entry:
+            figures = _figures(case, "base", entry.deployment, scratch)
         measured = Measured(
             model=str(source),
             figures=figures.mean,
@@ -101,7 +102,7 @@ def measure_tuned(case: Case, artifact: Artifact, evaluation: Evaluation) -> Eva
     """
     entry = store.get(case.deploy.name or case.plan.job.name)
     serve, began = _planned(case, artifact), time.monotonic()
-    with _scratch(case.run) as scratch:
+    with scratch_in(case.run.path) as scratch:
         figures = _figures(case, "tuned", entry.deployment, scratch)
     measured = Measured(
         model=str(artifact.path),
@@ -143,37 +144,18 @@ def _figures(case: Case, which: str, deployment: Deployment, scratch: Path) -> F
     )
 
 
-@contextmanager
-def _served(case: Case, artifact: Artifact) -> Iterator[Deployment]:
-    """The base model, served for as long as it is asked; without a trace where all went well.
-
-    It is an ordinary deployment: should this process be killed, `ftctl ps` shows it and `ftctl stop` ends it.
-    """
-    name = f"{(case.deploy.name or case.plan.job.name)[:50]}-base-{case.run.path.name[-4:]}"
-    try:
-        deployment = start(
-            artifact,
-            replace(case.deploy, name=None, port=None, restart="never"),
-            name=name,
-            engine=case.server,
-            machine=case.plan.facts.machine,
-            model_facts=model_facts(artifact.path),
-            run=None,  # the run's reference is of the trained model
-            emit=lambda kind, data: _starting(case, data),
-            trust_remote_code=case.plan.job.model.trust_remote_code,
-            lease=held_here(),
-        )
-        yield deployment
-    finally:
-        entry = store.find(name)
-        if entry is not None and entry.ended is None:
-            stop(entry)
-    shutil.rmtree(deployment.folder, ignore_errors=True)
-
-
-def _starting(case: Case, data: Mapping[str, object]) -> None:
-    if "parity" not in data:  # there is none to a base model
-        case.tell("base", {"detail": str(data.get("detail", ""))})
+def _served(case: Case, artifact: Artifact) -> AbstractContextManager[Entry]:
+    """The base model, served for as long as it is asked."""
+    return served_for_a_while(
+        artifact,
+        case.deploy,
+        name=name_of(case.deploy.name or case.plan.job.name, "base", case.run.path.name),
+        engine=case.server,
+        machine=case.plan.facts.machine,
+        lease=held_here(),
+        say=lambda detail: case.tell("base", {"detail": detail}),
+        trust_remote_code=case.plan.job.model.trust_remote_code,
+    )
 
 
 def _server(case: Case, serve: ServePlan) -> dict[str, Any]:
@@ -206,9 +188,9 @@ def _record(case: Case, evaluation: Evaluation, by_query: Mapping[str, Any]) -> 
 
 
 @contextmanager
-def _scratch(run: RunDir) -> Iterator[Path]:
+def scratch_in(run: Path) -> Iterator[Path]:
     """A folder for what lies between, on the run's own disk: vectors may be many."""
-    folder = Path(tempfile.mkdtemp(prefix=".judging.", dir=run.path))
+    folder = Path(tempfile.mkdtemp(prefix=".judging.", dir=run))
     try:
         yield folder
     finally:

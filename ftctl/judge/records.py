@@ -20,7 +20,8 @@ TUNED, BASE = "tuned", "base"
 
 def measured_of(run: Path, model: str = TUNED, name: str = "") -> Measurement | None:
     """What the run measured of its `model` (tuned or base), to be called `name`; None where it did not."""
-    return _answers(run, model, name or run.name) or _queries(RunDir(run), model, name or run.name)
+    name = name or run.name
+    return measured_in(run / EVALUATIONS / model, name) or _queries(RunDir(run), model, name)
 
 
 def other_of(run: Path) -> Callable[[str], Measurement | str]:
@@ -52,18 +53,19 @@ def _no_base(run: RunDir) -> str:
     return f"the base model was not measured{f': {note}' if note else ''}"
 
 
-def _answers(run: Path, model: str, name: str) -> Measurement | None:
-    """The figures of a language model's answers, with their intervals."""
-    folder = RunDir(run / EVALUATIONS / model)
-    figures, request = folder.read_json("figures.json"), folder.read_json("request.json")
+def measured_in(folder: Path, name: str) -> Measurement | None:
+    """The figures of a language model's answers, with their intervals, in an evaluation's folder."""
+    records = RunDir(folder)
+    figures, request = records.read_json("figures.json"), records.read_json("request.json")
     if not isinstance(figures, dict) or not isinstance(request, dict):
         return None
-    found = {key: _figure(value) for key, value in figures.get("figures", {}).items()}
+    found = {key: figure_of(value) for key, value in figures.get("figures", {}).items()}
     known = {key: figure for key, figure in found.items() if figure is not None}
     values = {key: figure.value for key, figure in known.items()}
     lower = frozenset(key for key, value in figures["figures"].items() if key in known and _lower(value))
-    rows = dict(_scores(run / EVALUATIONS / model / "scores.jsonl"))
-    return Measurement(name, str(request.get("digest", "")), values, rows, known, lower)
+    rows = dict(_scores(folder / "scores.jsonl"))
+    missing = figures.get("missing") or {}
+    return Measurement(name, str(request.get("digest", "")), values, rows, known, lower, missing)
 
 
 def _lower(value: Mapping[str, Any]) -> bool:
@@ -92,9 +94,10 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
         return
 
 
-def _figure(value: Any) -> Figure | None:
-    """A recorded figure; None where it has no number."""
-    numbers: list[Any] = [value.get(part) if isinstance(value, dict) else None for part in Figure._fields]
+def figure_of(value: Any, key: str = "value") -> Figure | None:
+    """A recorded figure, its number under `key`; None where it has none."""
+    parts = (key, "low", "high")
+    numbers: list[Any] = [value.get(part) if isinstance(value, dict) else None for part in parts]
     whole = all(number is None or isinstance(number, int | float) for number in numbers)
     return Figure(*numbers) if whole and numbers[0] is not None else None
 

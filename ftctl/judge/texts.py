@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ftctl.judge.base import BY_QUERY
-from ftctl.judge.records import EVALUATIONS, lines_of
+from ftctl.judge.records import lines_of
 from ftctl.run.directory import RunDir
 
 
@@ -19,13 +19,13 @@ class Said(NamedTuple):
     answer: str | None = None
 
 
-def said(run: Path, model: str, wanted: Collection[str]) -> Mapping[str, Said]:
-    """The rows of these ids, as far as the run recorded them."""
-    answers = run / EVALUATIONS / model / "predictions.jsonl"
+def said(folder: Path, wanted: Collection[str]) -> Mapping[str, Said]:
+    """The rows of these ids, as far as they were recorded in an evaluation's folder or a run's."""
+    answers = folder / "predictions.jsonl"
     if answers.is_file():
         rows = ((str(line.get("id")), line) for line in lines_of(answers))
         return {row: _answer(line) for row, line in rows if row in wanted}
-    queries = (RunDir(run).read_json(BY_QUERY) or {}).get("queries") or {}
+    queries = (RunDir(folder).read_json(BY_QUERY) or {}).get("queries") or {}
     return {row: Said(str(queries[row])) for row in wanted if row in queries}
 
 

@@ -121,7 +121,8 @@ class Plan:
     serve: ServePlan | None
     choices: tuple[Choice, ...]
     warnings: tuple[Problem, ...] = ()  # what is odd and is not refused
-    silenced: tuple[Problem, ...] = ()  # what the engine's rules would say, were they not silenced
+    silenced: tuple[Problem, ...] = ()  # what the engine's rules and advice would say, were they not silenced
+    notes: tuple[Problem, ...] = ()  # advice: what guides would do otherwise
 
     @property
     def method(self) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ftctl.errors import Problem
 from ftctl.facts.model import DatasetFacts, ModelFacts
-from ftctl.job.model import RETRIEVAL, Job, Train, problem_at
+from ftctl.job.model import RETRIEVAL, Deploy, Job, Train, problem_at
 from ftctl.trainers.model_types import OTHERS, TRAINABLE
 
 SHOWN = 12  # names that a message lists
@@ -16,8 +16,11 @@ SHOWN = 12  # names that a message lists
 
 def check_model(job: Job, model: ModelFacts) -> list[Problem]:
     """Everything wrong with training this model as the job says. Of a Hub id nothing is known."""
-    if job.train is None or not model.local or model.architecture is None:
+    if not model.local or model.architecture is None:
         return []
+    if job.train is None:
+        own = [] if job.deploy is None else served_code(model, job.deploy, trust=job.model.trust_remote_code)
+        return [problem_at(job, "model", what, remedy) for what, remedy in own]
     if model.dummy:
         return _dummy(job)
     if job.train.task in RETRIEVAL:
@@ -56,6 +59,24 @@ def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
         hint = f"; it knows {' and '.join(near)}" if near else ""
         what = f"the model type {known} is not known to LLaMA-Factory 0.9.5 (transformers 5.6.0)"
         yield "model", what, f"use another model, or another engine_python with a newer transformers{hint}"
+
+
+def served_code(model: ModelFacts, deploy: Deploy, *, trust: bool) -> list[tuple[str, str]]:
+    """What keeps a model from being served as it is, and the way out: code of its own, not allowed."""
+    allowed = trust or any(deploy.native.get(name) for name in ("trust_remote_code", "trust-remote-code"))
+    if not model.own_code or allowed:
+        return []
+    from ftctl.servers.vllm_model_types import needs_own_code  # 7 ms with its package, for such a model only
+
+    if not needs_own_code(model.model_type):
+        return []
+    what = f"{model.architecture} is code of the model's own, which runs only where the job allows it"
+    return [
+        (
+            what,
+            "read that code, then set model.trust_remote_code: true, or --set native.trust_remote_code=true",
+        )
+    ]
 
 
 def _own_code(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:

@@ -23,6 +23,7 @@ RESTS: Mapping[str, tuple[str, ...]] = {
     "model": ("model.path", "model.hub", "model.revision", "model.trust_remote_code", "train.task"),
     "model.revision": ("model.path", "model.hub"),
     "model.template": ("model.path", "train.task", "train.engine"),
+    "data.overlap": ("data.train", "data.eval", "data.test", "evaluate.data", "train.task", "train.engine"),
     "data.eval": ("data.train", "data.mix", "train.packing", "train.task"),
     "resources.processes": _DEVICES,
     "train.batch_size": _BATCH,

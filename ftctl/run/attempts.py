@@ -8,7 +8,7 @@ from typing import Any
 
 from ftctl.errors import FtctlError
 from ftctl.events import Event
-from ftctl.plan.judging import judged
+from ftctl.plan.judging import phases
 from ftctl.plan.model import Plan
 from ftctl.run.checkpoints import OUTPUT, WEIGHTS_ONLY, Checkpoint, checkpoints
 from ftctl.run.curve import first_open
@@ -41,10 +41,7 @@ def lost_record(run: RunDir) -> Mapping[str, Any]:
 
 def phases_of(run: RunDir, plan: Plan) -> tuple[str, ...]:
     """Every phase of the run, in order."""
-    served: tuple[str, ...] = () if plan.job.deploy is None else ("serve",)
-    if served and judged(plan):
-        served = ("judge base", *served, "judge")
-    return (*(step.name for step in steps_of(run)), "collect", *served)
+    return (*(step.name for step in steps_of(run)), "collect", *phases(plan))
 
 
 def go_on(

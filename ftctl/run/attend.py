@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from ftctl.errors import FtctlError, GateNotMet
 from ftctl.run.directory import RunDir
 from ftctl.run.follow import Ending, follow
+from ftctl.run.notes import notes_of
 from ftctl.view.follow_view import view_for
 from ftctl.view.output import envelope, say
 
@@ -59,6 +60,8 @@ def main(word: str, argv: list[str]) -> int:
     say(f"done: {run.path}")
     _show_deployment(run)
     _show_evaluation(run)
+    if notes := notes_of(run):
+        say(f"advice: {', '.join(str(note['name']) for note in notes)}; docs/advice.md explains")
     return 0
 
 
@@ -74,6 +77,11 @@ def _as_json(verb: str, run: RunDir, name: str, ending: Ending) -> int:
     evaluation = evaluation_of(run)
     if evaluation is not None:
         result["evaluation"] = as_data(evaluation)
+    elif (run.path / "evaluations").is_dir():
+        from ftctl.judge.evaluate_run import summary
+
+        result["evaluation"] = summary(run.path / "evaluations")
+    result["notes"] = notes_of(run)
     if (verdict := run.read_json("verdict.json")) is not None:
         result["verdict"] = verdict
     detail = {"message": ending.message, "remedy": ending.remedy} if ending.exit_code else None
@@ -91,12 +99,16 @@ def _show_deployment(run: RunDir) -> None:
 
 
 def _show_evaluation(run: RunDir) -> None:
-    """How the served model compares with its base, where rows were held out, and what the gate says to it."""
+    """How the served model compares with its base, where it was measured, and what the gate says to it."""
     from ftctl.view.comparison import comparison, evaluation_of
 
     evaluation = evaluation_of(run)
     if evaluation is not None:
         say(comparison(evaluation))
+    elif (run.path / "evaluations").is_dir():
+        from ftctl.view.evaluated import evaluated
+
+        say(evaluated(run.path / "evaluations"))
     if (run.path / "verdict.json").is_file():
         from ftctl.judge.verdict import recorded
         from ftctl.view.gated import gated

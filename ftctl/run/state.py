@@ -139,7 +139,15 @@ def _figures(data: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(run: RunDir) -> dict[str, Any] | None:
     record = _object(run, "evaluation.json")
     figures = {one: (record.get(one) or {}).get("figures") for one in ("base", "tuned")}
+    if not figures["tuned"]:
+        figures = {one: _answers(run, one) for one in ("base", "tuned")}
     return figures if figures["tuned"] else None
+
+
+def _answers(run: RunDir, model: str) -> dict[str, float] | None:
+    """The figures of a language model's answers."""
+    figures = _object(run, f"evaluations/{model}/figures.json").get("figures")
+    return {name: one["value"] for name, one in figures.items()} if isinstance(figures, dict) else None
 
 
 def _unfinished(run: RunDir) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ftctl.errors import FtctlError
 from ftctl.leases.hold import held_here
 from ftctl.leases.model import run_phrase
-from ftctl.plan.judging import judged
+from ftctl.plan.judging import compared_with_base, judged
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
 from ftctl.trainers.table import trainer_of
@@ -32,7 +32,8 @@ class ServerAhead:
         their own: these are started when there is something to serve.
         """
         plan, deploy = self.plan.serve, self.plan.job.deploy
-        if plan is None or deploy is None or deploy.proxied or judged(self.plan):
+        base_first = judged(self.plan) or compared_with_base(self.plan)
+        if plan is None or deploy is None or deploy.proxied or base_first:
             return
         from ftctl.deployments.ahead import start_ahead
 

@@ -18,7 +18,7 @@ from ftctl.judge.held_out import relevance_in
 from ftctl.judge.measure import Case, measure_base, measure_tuned, without_base
 from ftctl.judge.model import Evaluation
 from ftctl.judge.records import measured_of, other_of
-from ftctl.judge.verdict import VERDICT, Verdict, not_met, record, verdict
+from ftctl.judge.verdict import VERDICT, Verdict, not_met, record, recorded_gains, verdict
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 from ftctl.trainers.flagembedding import data_of
@@ -29,7 +29,7 @@ PACE = 2.0  # seconds between two events of progress
 def judge_base(run: RunDir, plan: Plan, tuned: Artifact) -> Evaluation:
     """Measure the base model; where it cannot be served the evaluation says why, and the run goes on."""
     run.remove(VERDICT)  # of an earlier attempt
-    with _phase(run, "judge base"):
+    with phase(run, "judge base"):
         case = _case(run, plan)
         try:
             return measure_base(case, tuned)
@@ -43,7 +43,7 @@ def judge_base(run: RunDir, plan: Plan, tuned: Artifact) -> Evaluation:
 def judge(run: RunDir, plan: Plan, artifact: Artifact, evaluation: Evaluation) -> None:
     """Measure the deployment and tell how it compares. Raises FtctlError where it does not answer."""
     name = (plan.job.deploy and plan.job.deploy.name) or plan.job.name
-    with _phase(run, "judge"):
+    with phase(run, "judge"):
         try:
             whole = measure_tuned(_case(run, plan), artifact, evaluation)
         except Interrupted as stopped:
@@ -61,23 +61,31 @@ def judge(run: RunDir, plan: Plan, artifact: Artifact, evaluation: Evaluation) -
         "difference": dict(whole.difference),
         "note": whole.note,
     }
-    found = _verdict(run, plan, artifact)
+    found = hold(run, plan, artifact)
     run.emit("verdict", {**told, **({} if found is None else {"gate": found.record})})
     if found is not None and not found.met:
-        raise _withdrawn(run, name, found)
+        raise withdrawn(run, name, found)
 
 
-def _verdict(run: RunDir, plan: Plan, artifact: Artifact) -> Verdict | None:
+def hold(run: RunDir, plan: Plan, artifact: Artifact) -> Verdict | None:
     """What comes of the job's gate, recorded with the run; None where the job has none."""
     gate = plan.job.evaluate.gate if plan.job.evaluate is not None else {}
     if not gate:
         return None
-    found = verdict(gate, measured_of(run.path), other_of(run.path), hashes=artifact.hashes)
+    asked = plan.job.evaluate.compare if plan.job.evaluate is not None else None
+    found = verdict(
+        gate,
+        measured_of(run.path),
+        other_of(run.path),
+        hashes=artifact.hashes,
+        compared="base" if asked in (None, "base") else f"run:{asked}",
+        paired=recorded_gains(run.path),
+    )
     record(run, found)
     return found
 
 
-def _withdrawn(run: RunDir, name: str, found: Verdict) -> GateNotMet:
+def withdrawn(run: RunDir, name: str, found: Verdict) -> GateNotMet:
     """Stop the deployment of a run whose gate is not met, and say so."""
     entry = store.find(name)
     if entry is not None and entry.ended is None:
@@ -92,10 +100,10 @@ def _case(run: RunDir, plan: Plan) -> Case:
         raise ValueError("a plan without training or deployment is judged")
     data = data_of(plan)
     test = relevance_in(run.path, data.eval, data.train)
-    return Case(run, plan, test, deploy, trainer, server, train.retrieval, _teller(run))
+    return Case(run, plan, test, deploy, trainer, server, train.retrieval, teller(run))
 
 
-def _teller(run: RunDir) -> Callable[[str, Mapping[str, Any]], None]:
+def teller(run: RunDir) -> Callable[[str, Mapping[str, Any]], None]:
     """Passes progress on at a pace that can be read; a stop that was asked for ends the measuring."""
     last = 0.0
 
@@ -112,7 +120,7 @@ def _teller(run: RunDir) -> Callable[[str, Mapping[str, Any]], None]:
 
 
 @contextmanager
-def _phase(run: RunDir, name: str) -> Iterator[None]:
+def phase(run: RunDir, name: str) -> Iterator[None]:
     began = time.monotonic()
     run.emit("phase", {"name": name, "state": "started"})
     state = "failed"

@@ -11,13 +11,14 @@ from ftctl.artifacts.model import Artifact
 from ftctl.errors import FtctlError
 from ftctl.events import Event
 from ftctl.leases.hold import held_here
-from ftctl.plan.judging import judged
+from ftctl.plan.judging import compared_with_base, evaluated, judged
 from ftctl.plan.model import Plan
 from ftctl.process import ProcessId, start_recorded, stop_session
 from ftctl.rendered import environment
 from ftctl.run.create import Step
 from ftctl.run.directory import LOG, PROGRESS, STOP, RunDir, Tail
 from ftctl.run.records import plan_of
+from ftctl.supervise.advising import Advising
 from ftctl.supervise.ahead import ServerAhead
 from ftctl.supervise.failure import failed
 from ftctl.supervise.memory_killer import killed_for_memory
@@ -99,9 +100,10 @@ class Following:
         self.step = 0
         self.heard = False
         self.silent: float | None = None
-        plan = plan_of(run)
-        self.read = trainer_of(plan).progress
-        limit = plan.job.resources.stall_timeout
+        self.plan = plan_of(run)
+        self.advising: Advising | None = None  # once it trains
+        self.read = trainer_of(self.plan).progress
+        limit = self.plan.job.resources.stall_timeout
         self.silence = Silence(run.path / LOG, limit, lambda said: run.emit("warning", {"message": said}))
         self.tail.lines()  # a step before this one may have left its lines
 
@@ -114,12 +116,19 @@ class Following:
             if event is not None:
                 self._note(event)
                 self.run.emit(event.kind, event.data, event.time)
+                self._advise(event)
 
     def _note(self, event: Event) -> None:
         self.training |= event.kind == "begin"
         self.stopped |= event.kind == "stopped"
         if event.kind in ("step", "stopped"):
             self.step = int(event.data.get("step", self.step))
+
+    def _advise(self, event: Event) -> None:
+        if event.kind == "begin":
+            self.advising = Advising(self.run, self.plan)
+        elif self.advising is not None:
+            self.advising.see(event)
 
     def stop_if_asked(self, process: ProcessId) -> None:
         """Asked to stop: an engine that trains saves a checkpoint by itself, any other is ended."""
@@ -143,18 +152,25 @@ def _size(path: Path) -> int:
 
 
 def serve_and_judge(run: RunDir, artifact: Artifact, ahead: ServerAhead) -> None:
-    """Start the deployment that the job asks for, if it asks for one; measure it where rows were held out."""
+    """Start the deployment that the job asks for, if it asks for one; measure it where it can be measured."""
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
-    if not judged(plan):
-        serve(run, plan, artifact, ahead)
-        return
-    from ftctl.supervise.judging import judge, judge_base
+    if judged(plan):
+        from ftctl.supervise.judging import judge, judge_base
 
-    evaluation = judge_base(run, plan, artifact)
-    serve(run, plan, artifact, ahead)
-    judge(run, plan, artifact, evaluation)
+        evaluation = judge_base(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
+        judge(run, plan, artifact, evaluation)
+    elif evaluated(plan):
+        from ftctl.supervise.evaluating import evaluate, evaluate_base
+
+        if compared_with_base(plan):
+            evaluate_base(run, plan, artifact)
+        serve(run, plan, artifact, ahead)
+        evaluate(run, plan, artifact)
+    else:
+        serve(run, plan, artifact, ahead)
 
 
 def serve(run: RunDir, plan: Plan, artifact: Artifact, ahead: ServerAhead) -> None:

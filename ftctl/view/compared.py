@@ -30,12 +30,13 @@ def as_text(found: Comparison) -> RenderableType:
     for section, lines in groupby(found.lines, key=lambda line: line.section):
         drawn.add_row(f"[bold]{section}[/bold]", "", "")
         for line in lines:
-            cells = (escape(_shown(value, section)) for value in (line.a, line.b))
+            cells = (escape(shown(value, section)) for value in (line.a, line.b))
             drawn.add_row(f"  {escape(line.key)}", *cells)
     return drawn
 
 
-def _shown(value: Any, section: str) -> str:
+def shown(value: Any, section: str) -> str:
+    """A value of a section as a cell shows it."""
     if value is None:
         return "-"
     if section == "time":

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from ftctl.errors import BUG, FtctlError, JobError
+from ftctl.errors import BUG, FtctlError, JobError, shown_text
 from ftctl.view.output import envelope, say
 from ftctl.view.reports.model import counted_all
 
@@ -34,9 +34,14 @@ def show_error(error: FtctlError, argv: Sequence[str]) -> None:
         say(error.message)
         say(f"ftctl: {counted_all(error.problems)}")
     else:
-        say(f"ftctl: {error.message}")
+        say(f"ftctl: {_lines(error.message)}")
         if error.remedy:
-            say(f"  → {error.remedy}")
+            say(f"  → {_lines(error.remedy)}")
+
+
+def _lines(text: str) -> str:
+    """A message as a terminal may show it: it may tell what a model's files or an engine's log hold."""
+    return "\n".join(map(shown_text, text.split("\n")))
 
 
 def disk_full(error: Exception) -> FtctlError | None:
@@ -62,4 +67,4 @@ def show_bug(bug: Exception, argv: Sequence[str]) -> None:
     if "--json" in argv:
         detail = {"message": message, "remedy": f"report it with {log}", "type": type(bug).__name__}
         sys.stdout.write(envelope(_command(argv), {}, exit_code=BUG, error=detail) + "\n")
-    say(f"ftctl: {message}\n  → report it with {log}")
+    say(f"ftctl: {_lines(message)}\n  → report it with {log}")

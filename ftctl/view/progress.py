@@ -118,10 +118,22 @@ def _verdict(data: Mapping[str, Any]) -> str:
     from ftctl.judge.model import label
 
     base, tuned = data.get("base") or {}, data.get("tuned") or {}
+    if "answers" in data:
+        return _evaluated(base, tuned, data)
     name = next(reversed(tuned), "")
     figure = f"{label(name)} {tuned.get(name, 0):.3f}"
     before = f", of the base model {base[name]:.3f}" if name in base else ""
     return f"measured on {data.get('queries', 0)} held-out queries: {figure}{before}"
+
+
+def _evaluated(base: Mapping[str, Any], tuned: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """The first figure of a language model's answers, of its base too where that was evaluated."""
+    from ftctl.view.evaluated import answers_line, number
+
+    name = next(iter(tuned), "")
+    before = f", of the base model {number(base[name])}" if name in base else ""
+    figure = f": {name} {number(tuned[name])}{before}" if tuned else ""
+    return f"{answers_line(data.get('answers') or {})}{figure}"
 
 
 def _tracking(data: Mapping[str, Any]) -> str:
@@ -141,6 +153,10 @@ def _template(data: Mapping[str, Any]) -> str:
     return f"warning: no chat template shows a server what {name or 'the engine'} trains"
 
 
+def _note(data: Mapping[str, Any]) -> str:
+    return f"note: {data.get('message', '')}; {data.get('remedy', '')} [{data.get('name', '')}]"
+
+
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "attempt": _attempt,
     "restart": _restart,
@@ -154,6 +170,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stopping": lambda data: "stopping at the next step, with a checkpoint",
     "stopped": lambda data: f"stopped at step {data.get('step', 0)}",
     "warning": lambda data: f"warning: {data.get('message', '')}",
+    "note": _note,
     "data": lambda data: str(data.get("message", "")),
     "artifact": lambda data: f"verified {data.get('kind', '')}: {data.get('path', '')}",
     "deployment": _deployment,

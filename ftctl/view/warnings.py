@@ -17,7 +17,8 @@ def warn(warnings: Iterable[Problem]) -> None:
 
 
 def show_warnings(plan: Plan) -> None:
-    """Each warning in a line, and each rule that the job silences: a silence is to be seen."""
+    """Each warning and note in a line, and each that the job silences: a silence is to be seen."""
     warn(plan.warnings)
+    warn(plan.notes)
     for problem in plan.silenced:
         say(str(dataclasses.replace(problem, level="silenced")))

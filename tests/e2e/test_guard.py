@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ftctl.deployments import client
 from ftctl.process import session_members
-from tests.e2e.asking import status
+from tests.e2e.asking import routes, status
 from tests.e2e.conftest import Served
 
 pytestmark = pytest.mark.engine
@@ -31,19 +30,10 @@ MORE = [
 ]
 
 
-def routes(served: Served) -> Iterator[tuple[str, str]]:
-    """Every route and method: as the server's log lists them, and as its API pages do."""
-    for path, methods in re.findall(r"Route: (\S+), Methods: ([A-Z, ]+)", served.log):
-        for method in methods.split(", "):
-            yield method.strip(), path
-    _, page = client.request(served.url, "/openapi.json", key=served.key)
-    for path, by_method in json.loads(page)["paths"].items():
-        for method in by_method:
-            yield method.upper(), path
-
-
 def test_no_route_but_health_answers_without_the_key(served: Served) -> None:
-    every = sorted({*routes(served), *MORE})
+    _, page = client.request(served.url, "/openapi.json", key=served.key)
+    found = routes(served.log, json.loads(page))
+    every = sorted({*found, *MORE})
     paths = {path for _, path in every}
     assert {"/invocations", "/tokenize", "/detokenize", "/metrics", "/v1/chat/completions", "/docs"} <= paths
     assert len(every) > 35
@@ -51,6 +41,11 @@ def test_no_route_but_health_answers_without_the_key(served: Served) -> None:
     assert open_ == [("GET", "/health")]
     wrong = [(method, path) for method, path in every if status(served.url, method, path, "wrong") != 401]
     assert wrong == [("GET", "/health")]
+    told = len(re.findall(r"Route: \S+, (?:Methods|Endpoint): ", served.log))
+    assert told == served.log.count("Route: ") > 20  # none is left out
+    # A refused handshake is a 403; where there is no library of web sockets it is an ordinary request.
+    asked = {*paths - {"/health"}, "/v1/realtime"}
+    assert {status(served.url, "GET", path, socket=True) for path in asked} <= {401, 403}
 
 
 def test_the_key_opens_them(served: Served) -> None:

@@ -51,7 +51,7 @@ def strikes(place: Place, count: int, chance: random.Random) -> Iterator[Fault]:
         serve(place, python, restarts=0 if hopeless else 1000)
         for order in [("server",)] if hopeless else todo[done : min(done + EACH, count)]:
             began = time.monotonic()
-            noticed = partial(seen, place, order, kept(place).process)
+            noticed = None if hopeless else partial(seen, place, order, kept(place).process)
             fault = kill_in(place, order, chance, engine_of, hopeless=hopeless, noticed=noticed)
             fault.seconds = round(time.monotonic() - began, 1)
             done += 1

@@ -16,7 +16,7 @@ import pytest
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import client, store
 from ftctl.deployments.ahead import Ahead, end_ahead, start_ahead
-from ftctl.deployments.launch import launch_of
+from ftctl.deployments.launch import Pace, launch_of
 from ftctl.deployments.start import start
 from ftctl.deployments.stop import stop
 from ftctl.errors import FtctlError, Interrupted
@@ -64,6 +64,7 @@ def waiting() -> store.Entry:
 def go_on(model: Path, ahead: Ahead) -> store.Entry:
     """Tell it what to serve."""
     looked: dict[str, Any] = {"engine": ENGINE, "machine": MACHINE, "model_facts": facts(model), "run": None}
+    looked["pace"] = Pace(first=0.05)
     start(Artifact("model", model), BLOCK, name="ft", emit=lambda kind, data: None, ahead=ahead, **looked)
     return store.get("ft")
 

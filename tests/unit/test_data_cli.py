@@ -88,12 +88,17 @@ def test_warnings_do_not_stop_a_job(ftctl: Cli) -> None:
     write(ftctl, "train.jsonl", [*ROWS, ROWS[0]])
     write(ftctl, "eval.jsonl", [ROWS[3]])
     job(ftctl, max_length=8)
-    answer = ftctl("validate", "job.yaml", code=0)
+    refused = ftctl("validate", "job.yaml", code=2).err
+    assert "eval.jsonl:1:1: data.overlap: 1 row to evaluate on is in train.jsonl too: line 1 is" in refused
+    ftctl("data", "check", "job.yaml", code=2)
+    answer = ftctl("validate", "job.yaml", "--set", "data.overlap=warn", code=0)
     assert "valid (sft, full" in answer.out
     assert (
         "1 row with the same texts" in answer.err and "1 row to evaluate on is in train.jsonl" in answer.err
     )
     assert "are longer than its 8 tokens and will be cut" in answer.err
     assert answer.err.splitlines()[-1] == "ftctl: 3 warnings"
-    planned = ftctl("plan", "job.yaml", "--gpus", "0", code=0)
+    allowed = ftctl("validate", "job.yaml", "--set", "data.overlap=allow", code=0)
+    assert "to evaluate on" not in allowed.err
+    planned = ftctl("plan", "job.yaml", "--gpus", "0", "--set", "data.overlap=warn", code=0)
     assert "warning: 1 row with the same texts" in planned.err

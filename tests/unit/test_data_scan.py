@@ -194,10 +194,10 @@ def test_train_and_eval_overlap_over_file_kinds(tmp_path: Path) -> None:
     held_out = tmp_path / "eval.csv"
     held_out.write_text("instruction,output\nnew,row\nx,y\n")
     known = [(train.path, survey(train).tally)]
-    (warning,) = overlap((held_out, survey(Dataset(held_out)).tally), known)
+    (warning,) = overlap((held_out, survey(Dataset(held_out)).tally), known, "warn")
     assert warning.file == str(held_out) and warning.line == 3
     assert warning.message == "1 row to evaluate on is in train.jsonl too: line 3 is line 2"
-    assert not list(overlap((train.path, Tally()), known))
+    assert not list(overlap((train.path, Tally()), known, "fail"))
 
 
 def test_text_that_was_decoded_wrongly(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_mistake_is_told_with_its_way_out(
 def test_a_model_that_was_cut_short_is_not_served(serving: Cli) -> None:
     weights = serving.cwd / "m" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    assert "model.safetensors" in deploy(serving, "m", code=1).err
+    assert "model.safetensors" in deploy(serving, "m", code=2).err
 
 
 def test_stop_wants_to_know_what(serving: Cli) -> None:

@@ -16,6 +16,7 @@ from ftctl.artifacts.safetensors import read_header
 from ftctl.artifacts.verify import file_hashes, verify_model
 from ftctl.artifacts.weights import read_weights
 from ftctl.errors import FtctlError, Missing, UsageError
+from ftctl.export.hub import Upload, check_upload, token_of
 from ftctl.export.make import Asked, Exported, Watched, export
 from ftctl.export.place import MANIFEST, check_room, staged
 from ftctl.export.source import source_of
@@ -134,11 +135,15 @@ def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path) -> Non
     gone = subprocess.Popen(["true"])
     gone.wait()
     left, living = tmp_path / f".there.ftctl-{gone.pid}", tmp_path / ".there.ftctl-1"
-    for folder in (left, living):
+    aside = tmp_path / f".there.ftctl-{gone.pid}.old"
+    for folder in (left, living, aside):
         folder.mkdir()
+    (aside / MANIFEST).write_text("the export that was there before")
     with staged(tmp_path / "there") as folder:
         assert folder.parent == tmp_path
         assert not left.exists()
+        assert not aside.exists()
+        assert (tmp_path / "there" / MANIFEST).is_file()
     assert not folder.exists()
     assert living.exists(), "another export that is still on"
 
@@ -188,3 +193,32 @@ def test_the_commands_own_words(ftctl: Cli) -> None:
     wrong = ftctl("export", "small", "--to", "meged", code=2)
     assert "meged is no form of an export" in wrong.err
     assert "much is no size" in ftctl("export", "small", "x", "--shard-size", "much", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("upload", "environ", "words"),
+    [
+        (Upload("me/x", token="hf_plain"), {}, "takes a reference"),
+        (Upload("me/x", token="${env:NOBODYS}"), {}, "NOBODYS is not set"),
+        (Upload("me/x"), {"HF_HUB_OFFLINE": "1"}, "cannot be reached offline"),
+        (Upload("../x"), {}, "is no repository"),
+        (Upload("me/x/y"), {}, "is no repository"),
+    ],
+)
+def test_what_a_hub_needs_is_said_before_anything_is_done(
+    tmp_path: Path, upload: Upload, environ: dict[str, str], words: str
+) -> None:
+    source = source_of(str(ended_run(tmp_path).path))
+    with pytest.raises(UsageError, match=words):
+        check_upload(upload, source, environ, offline=False)
+    assert check_upload(Upload("me/x"), source, {"HF_HUB_OFFLINE": "0"}, offline=False).is_file()
+    with pytest.raises(UsageError, match="offline"):
+        check_upload(Upload("me/x"), source, {}, offline=True)
+    assert token_of(Upload("me/x", token="${env:MINE}"), {"MINE": "hf_1"}) == "hf_1"
+
+
+def test_options_that_do_not_belong_together(ftctl: Cli) -> None:
+    ended_run(ftctl.cwd)
+    assert "not named" in ftctl("export", "small", "--to", "hub", code=2).err
+    assert "are for --to hub" in ftctl("export", "small", "--public", code=2).err
+    assert "q4 is not one" in ftctl("export", "small", "--to", "gguf", "--gguf-type", "q4", code=2).err

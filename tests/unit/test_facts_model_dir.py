@@ -37,11 +37,12 @@ def test_a_model_without_chat_template_says_so(tmp_path: Path) -> None:
 
 
 def test_links_as_in_a_hub_cache_are_followed(tmp_path: Path) -> None:
-    whole = write_model(tmp_path / "blobs")
-    snapshot = tmp_path / "snapshot"
-    snapshot.mkdir()
+    whole = write_model(tmp_path / "larger disk")
+    (tmp_path / "blobs").symlink_to(whole)
+    snapshot = tmp_path / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
     for file in whole.iterdir():
-        (snapshot / file.name).symlink_to(file)
+        (snapshot / file.name).symlink_to(f"../../blobs/{file.name}")
     assert model_facts(snapshot).parameters == 36
 
 
@@ -87,8 +88,8 @@ def _pipe(folder: Path) -> None:
         (lambda folder: (folder / "tokenizer.json").write_bytes(POINTER), "a Git LFS pointer"),
         (lambda folder: (folder / "model.safetensors").write_bytes(POINTER), "a Git LFS pointer"),
         (_pickled, "weights are pickled"),
-        (_dangling, "has no weights"),
-        (_pipe, "no such file"),
+        (_dangling, "is a link that leads to no file"),
+        (_pipe, "is no regular file"),
         (_cut, "cut short, it has"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"abc"), "cut short, 3 bytes"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"\xff" * 64), "not a safetensors file"),

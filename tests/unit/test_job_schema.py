@@ -95,7 +95,7 @@ def test_defaults_are_those_of_the_values(block: str, kind: Any) -> None:
     usable = {name for name in keys if not later(f"{block}.{name}")}
     kinds = (kind, model.Retrieval) if kind is model.Train else (kind,)  # one block in a job file
     fields = {field.name: field for one in kinds for field in dataclasses.fields(one)}
-    assert usable == set(fields) - {"local", "eval_share", "retrieval"}
+    assert usable == set(fields) - {"local", "eval_share", "test_share", "retrieval"}
     for name in usable:
         default = fields[name].default
         if default is dataclasses.MISSING or name in ("eval", "test", "data"):

@@ -22,7 +22,9 @@ from ftctl.job.model import Deploy
 from ftctl.launchers import launcher
 from ftctl.leases.folder import holders
 from ftctl.leases.hold import NOTHING, held_here
+from ftctl.leases.model import run_phrase
 from ftctl.leases.queue import queue
+from ftctl.plan.model import Plan
 from ftctl.plan.serve import plan_serve
 from ftctl.process import ProcessId, alive, stop_session
 from ftctl.record import from_record
@@ -100,17 +102,22 @@ def test_stop_now_frees_the_gpus(start: Callable[..., RunDir], leases: Path) -> 
     assert held(leases) == []
 
 
-def test_a_deployment_after_training_keeps_only_what_it_serves_on(
-    tmp_path: Path, leases: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
+def serving_on_one_of_two() -> Plan:
+    """The plan of a run on GPUs 0 and 1 that serves on the second."""
     block = Deploy(native={"stand-in": "quick"}, gpus=(1,))
     four = replace(machine(*cards(4)), leased=(0, 1))
     known = replace(
         plan().facts, machine=four, server=EngineFacts("vllm", "user", STANDIN / "server.py", True)
     )
     serve, _ = plan_serve(block, name="ft", model=known.model, machine=four)
-    decided = replace(plan(), job=replace(plan().job, deploy=block, name="ft"), facts=known, serve=serve)
+    return replace(plan(), job=replace(plan().job, deploy=block, name="ft"), facts=known, serve=serve)
+
+
+def test_a_deployment_after_training_keeps_only_what_it_serves_on(
+    tmp_path: Path, leases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
+    decided = serving_on_one_of_two()
     run = create(decided, {}, tmp_path)
     assert ask(leases, 2).gpus == (0, 1)  # as the node is given it
 
@@ -121,6 +128,27 @@ def test_a_deployment_after_training_keeps_only_what_it_serves_on(
     assert held_here(leases) == NOTHING, "the server alone holds it"
     stop_deployment(entry, now=True)
     assert held(leases) == []
+
+
+def test_a_server_that_is_begun_ahead_leaves_the_lease_to_its_run(
+    tmp_path: Path, leases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTCTL_HOME", str(tmp_path / "home"))
+    decided = serving_on_one_of_two()
+    run = create(decided, {}, tmp_path)
+    assert ask(leases, 2).gpus == (0, 1)  # as the node is given it
+    ahead = ServerAhead(run, decided)
+    ahead.begin()
+    assert ahead.begun is not None
+    assert ahead.begun.gpus == (1,)
+    until(lambda: [holder.what for holder in holders(leases)][1:] == ["deployment ft"])
+    assert held_here(leases).gpus == (0, 1)
+    ahead.close()
+    assert held_here(leases).gpus == (0, 1)
+    assert {holder.what for holder in holders(leases)} == {run_phrase("ft", run.path.name)}
+    assert not store.lives(store.get("ft"))
+    held_here(leases).close()
+    until(lambda: held(leases) == [])
 
 
 @pytest.mark.parametrize(("written", "asked"), [(frozenset(), 2), (frozenset({"deploy.gpus"}), (1, 3))])

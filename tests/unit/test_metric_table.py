@@ -9,6 +9,8 @@ import pytest
 from ftctl.judge.asked import files_of, read_metrics
 from ftctl.judge.metric import REQUIRED
 from ftctl.judge.metrics import METRICS, SPEED, Asked, figures_of
+from ftctl.judge.reference import reference
+from tests.conftest import ROOT
 
 GIVEN: dict[str, Any] = {
     "regex": {"pattern": "a+"},
@@ -91,3 +93,8 @@ def test_what_cannot_be_right_is_told_with_its_place(given: Any, path: tuple[Any
     assert [one.path for one in wrong] == [path]
     assert said in f"{wrong[0].message}; {wrong[0].remedy}"
     assert "sk-1" not in repr(wrong)
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert page == reference(), "run: python -m ftctl.judge.reference"

@@ -56,7 +56,8 @@ def test_a_rule_that_does_not_exist_cannot_be_silenced(ftctl: Cli, folder: Path)
     said = ftctl("validate", "job.yaml", code=2)
     warning, error, verdict = said.err.splitlines()  # and not the rule that was meant
     assert error == (
-        "job.yaml:6:11: silence[0]: rslora-need-lora is no rule of an engine; did you mean rslora-needs-lora?"
+        "job.yaml:6:11: silence[0]: rslora-need-lora is no rule of an engine and no advice; "
+        "did you mean rslora-needs-lora?"
     )
     assert "[template-literal]" in warning and verdict == "ftctl: 1 problem and 1 warning"
 

@@ -41,10 +41,10 @@ class Classification:
             {self._normalise(row.reference) for row in rows if row.reference is not None}
         )
         self._labels = {label: at for at, label in enumerate(dict.fromkeys(found))}
-        longest_first = sorted(self._labels, key=len, reverse=True)
-        self._search = re.compile(
-            "|".join(rf"(?<!{WORD}){re.escape(one)}(?!{WORD})" for one in longest_first if one)
-        )
+        if self._find and any(self._labels):
+            longest_first = sorted(filter(None, self._labels), key=len, reverse=True)
+            named = "|".join(map(re.escape, longest_first))
+            self._search = re.compile(rf"(?<!{WORD})(?:{named})(?!{WORD})")
         if not self._given and total and len(self._labels) > max(20, total / 2):
             self.notes.append(f"classification: the references have {len(self._labels)} different labels")
 
@@ -65,7 +65,7 @@ class Classification:
 
     def _told_by(self, text: str) -> int:
         answer, none = self._normalise(text), len(self._labels)
-        if answer in self._labels or not self._find or self._search is None or not self._labels:
+        if answer in self._labels or self._search is None:
             return self._labels.get(answer, none)
         named = set(self._search.findall(answer))
         return self._labels[named.pop()] if len(named) == 1 else none

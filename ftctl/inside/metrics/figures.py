@@ -52,11 +52,13 @@ class Mean:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A formula over the sums of the answered rows' statistics (n by k), times the share that was answered.
+    """A formula over the sums of the rows' statistics (n by k).
 
-    So a row without an answer takes away what a score of 0 takes from a mean, whatever the formula; with an
-    answer to every row it is the library's own figure. `state` is 1 of a row that is answered, 0 of one that
-    is not, -1 of one that does not apply.
+    `state` is 1 of a row that is answered, 0 of one that is not (its statistics are those of an empty
+    answer), -1 of one that does not apply. With an answer to every row it is the library's own figure. Where
+    some have none it is the lesser of two: the figure with empty answers, and that of the answered rows times
+    their share. The first alone would forgive a server whose other answers are too long, the second one
+    whose are too short.
     """
 
     formula: str
@@ -64,17 +66,22 @@ class Corpus:
     state: Array
 
     def __call__(self, weights: Array) -> Array:
-        answered = (self.state == 1).astype(float)
-        share = _divided(weights @ answered, weights @ (self.state >= 0).astype(float))
-        sums = weights @ (self.statistics * answered[:, None])
-        return np.where(share == 0, 0.0, share * FORMULAS[self.formula](sums))
+        applies, answered = (self.state >= 0).astype(float), (self.state == 1).astype(float)
+        formula, count = FORMULAS[self.formula], weights @ applies
+        every = formula(weights @ (self.statistics * applies[:, None]))
+        if (applies == answered).all():
+            return np.where(count > 0, every, np.nan)
+        some = formula(weights @ (self.statistics * answered[:, None]))
+        return np.minimum(np.where(count > 0, every, np.nan), some * _divided(weights @ answered, count))
 
     def whole(self) -> float:
         """The figure of all rows, by the library."""
-        if not (self.state == 1).any():
-            return 0.0 if self.rows() else float("nan")
-        sums = self.statistics[self.state == 1].sum(axis=0)
-        return float((self.state == 1).sum() / self.rows() * by_library(self.formula, sums))
+        answered = self.state == 1
+        if not self.rows():
+            return float("nan")
+        every = by_library(self.formula, self.statistics[self.state >= 0].sum(axis=0))
+        some = by_library(self.formula, self.statistics[answered].sum(axis=0))
+        return float(min(every, some * answered.sum() / self.rows()))
 
     def arrays(self) -> dict[str, Array]:
         return {"statistics": self.statistics, "state": self.state, "formula": np.array(self.formula)}
@@ -85,9 +92,12 @@ class Corpus:
 
 @dataclass(frozen=True)
 class MacroF1:
-    """The mean over `labels` classes of F1 = 2 hits / (true + told), 0 where a class has neither, of the
-    answered rows, times the share that was answered. `truth` and `told` are classes from 0, `told` is
-    `labels` where the answer is none of them; `state` is as in Corpus."""
+    """The mean over `labels` classes of F1 = 2 hits / (true + told), 0 where a class has neither.
+
+    `truth` and `told` are classes from 0; `told` is `labels` where the answer is none of them, `truth` where
+    the reference is. `state` is as in Corpus: a row without an answer counts as told for every class but its
+    own, so that no answer is never better than any.
+    """
 
     truth: Array
     told: Array
@@ -95,28 +105,27 @@ class MacroF1:
     labels: int
 
     def __call__(self, weights: Array) -> Array:
-        answered = self.state == 1
-        truth, told = self.truth[answered], self.told[answered]
-        found = [self._of(truth, told, row[answered]) for row in weights]
-        share = _divided(weights @ answered.astype(float), weights @ (self.state >= 0).astype(float))
-        return share * np.array(found)
+        applies = self.state >= 0
+        truth, told, silent = self.truth[applies], self.told[applies], self.state[applies] == 0
+        return np.array([self._of(truth, told, silent, row[applies]) for row in weights])
 
-    def _of(self, truth: Array, told: Array, weights: Array) -> float:
+    def _of(self, truth: Array, told: Array, silent: Array, weights: Array) -> float:
         count = self.labels + 1
         hits = np.bincount(truth, np.where(truth == told, weights, 0.0), count)
-        there = np.bincount(truth, weights, count) + np.bincount(told, weights, count)
-        return float(_divided(2 * hits, there, 0.0)[: self.labels].sum() / max(self.labels, 1))
+        missed = np.bincount(truth, np.where(silent, weights, 0.0), count)
+        there = np.bincount(truth, weights, count) + np.bincount(told, np.where(silent, 0.0, weights), count)
+        found = _divided(2 * hits, there + missed.sum() - missed, 0.0)[: self.labels]
+        return float(found.sum() / self.labels) if self.labels and len(truth) else np.nan
 
     def whole(self) -> float:
-        """The figure of all rows, by scikit-learn."""
+        """The figure of all rows, by scikit-learn where all are answered."""
         from sklearn.metrics import f1_score
 
-        at = self.state == 1
-        if not at.any() or not self.labels:
-            return 0.0 if self.rows() else float("nan")
+        at = self.state >= 0
+        if (self.state == 0).any() or not at.any() or not self.labels:
+            return float(self(np.ones((1, len(self.state))))[0])
         names = list(range(self.labels))
-        found = f1_score(self.truth[at], self.told[at], labels=names, average="macro", zero_division=0)
-        return float(at.sum() / self.rows() * found)
+        return float(f1_score(self.truth[at], self.told[at], labels=names, average="macro", zero_division=0))
 
     def arrays(self) -> dict[str, Array]:
         return {"truth": self.truth, "told": self.told, "state": self.state, "labels": np.array(self.labels)}
@@ -166,4 +175,4 @@ def from_arrays(arrays: Mapping[str, Array], at: Array) -> Figure:
 
 
 def _divided(above: Array, below: Array, without: float = np.nan) -> Array:
-    return np.divide(above, below, out=np.full_like(above, without), where=below > 0)
+    return np.divide(above, below, out=np.full(above.shape, without), where=below > 0)

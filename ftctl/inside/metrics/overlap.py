@@ -34,11 +34,14 @@ class OfCorpus:
         """See Scorer."""
         state = state_of(row)
         self._state.append(state)
-        if state != 1:
+        if state < 0:
             self._statistics.extend([0] * self._width)
-            return [None if state < 0 else 0.0]
-        (found,) = self._metric._extract_corpus_statistics([row.text], [[row.reference]])
+            return [None]
+        text = row.text if state else ""
+        (found,) = self._metric._extract_corpus_statistics([text], [[row.reference]])
         self._statistics.extend(found)
+        if state == 0:
+            return [0.0]
         return [self._metric._compute_score_from_stats(list(found)).score]
 
     def figures(self) -> Mapping[str, Figure]:

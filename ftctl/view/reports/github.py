@@ -10,10 +10,13 @@ from pathlib import Path
 from ftctl.errors import Problem
 from ftctl.view.reports.model import Report, kind_of, path_of, said
 
+LEVELS = {"note": "notice"}  # GitHub's own word
+
 
 def write(report: Report, base: Path) -> str:
-    """One `::error …::message` or `::warning …` a problem; paths are relative to `base`, the checkout."""
-    return "".join(f"{_command(problem, base)}\n" for problem in report.problems)
+    """One `::error …::message` or `::warning …` a problem, one `::notice …` a note; paths are relative to
+    `base`, the checkout."""
+    return "".join(f"{_command(problem, base)}\n" for problem in (*report.problems, *report.notes))
 
 
 def _command(problem: Problem, base: Path) -> str:
@@ -22,7 +25,7 @@ def _command(problem: Problem, base: Path) -> str:
     properties = {"file": path, "line": problem.line, "col": problem.column} if path is not None else {}
     shown = {**properties, "title": f"ftctl {kind_of(problem)}"}
     listed = ",".join(f"{name}={_property(str(value))}" for name, value in shown.items() if value)
-    return f"::{problem.level} {listed}::{_data(text)}"
+    return f"::{LEVELS.get(problem.level, problem.level)} {listed}::{_data(text)}"
 
 
 def _data(text: str) -> str:

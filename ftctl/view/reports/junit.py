@@ -24,9 +24,9 @@ def write(report: Report, base: Path) -> str:
 
 def _case(file: Checked) -> str:
     opening = f'    <testcase classname="ftctl.validate" name={_attribute(file.file)}'
-    if not file.problems:
+    if not file.problems and not file.notes:
         return f"{opening}/>\n"
-    lines = escape(_clean("\n".join(map(str, file.problems))))
+    lines = escape(_clean("\n".join(map(str, (*file.problems, *file.notes)))))
     if file.valid:
         return f"{opening}>\n      <system-out>{lines}</system-out>\n    </testcase>\n"
     message = _attribute(counted_all(file.problems))

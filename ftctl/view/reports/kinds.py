@@ -33,9 +33,12 @@ def description(kind: str) -> str:
 
 
 def _engine_rule(name: str) -> str:
-    """What an engine's rule says, with the engine's own names; the rule's name where there is none such."""
+    """What an engine's rule or a note says, in the engine's own names; the name where there is none such."""
+    from ftctl.advice.table import BY_NAME
     from ftctl.rules.table import all_rules
 
+    if name in BY_NAME:
+        return f"{BY_NAME[name].reason}; {BY_NAME[name].remedy}"
     for rule in all_rules():
         if rule.name == name:
             return f"{rule.about[0]} {rule.message}; {rule.remedy}".replace("{", "").replace("}", "")

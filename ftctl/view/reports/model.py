@@ -15,13 +15,14 @@ from ftctl.errors import Problem
 class Checked:
     """One job file: its name and a summary where it is valid, and its problems in file order.
 
-    A file whose problems are only warnings is valid.
+    A file whose problems are only warnings is valid. `notes` are advice, which no file is worse for.
     """
 
     file: str
     name: str = ""
     summary: str = ""
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -39,6 +40,11 @@ class Report:
     def problems(self) -> tuple[Problem, ...]:
         """All problems in file order, each once: jobs may share a data file or an override."""
         return tuple(sorted({problem for file in self.files for problem in file.problems}))
+
+    @cached_property
+    def notes(self) -> tuple[Problem, ...]:
+        """All notes in file order, each once."""
+        return tuple(sorted({note for file in self.files for note in file.notes}))
 
     @property
     def valid(self) -> tuple[Checked, ...]:
@@ -84,8 +90,8 @@ def kind_of(problem: Problem) -> str:
 
 
 def kinds(report: Report) -> list[str]:
-    """The kinds of problem that there are, sorted."""
-    return sorted(Counter(map(kind_of, report.problems)))
+    """The kinds of problem and note that there are, sorted."""
+    return sorted(set(map(kind_of, (*report.problems, *report.notes))))
 
 
 def path_of(problem: Problem, base: Path) -> Path | None:

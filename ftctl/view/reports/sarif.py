@@ -16,7 +16,7 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def write(report: Report, base: Path) -> str:
-    """The log: one run, one rule a kind of problem, one result a problem; paths relative to `base`."""
+    """The log: one run, one rule a kind of problem or note, one result each; paths relative to `base`."""
     rules = kinds(report)
     driver = {
         "name": "ftctl",
@@ -26,7 +26,7 @@ def write(report: Report, base: Path) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(problem, rules, base) for problem in report.problems],
+        "results": [_result(problem, rules, base) for problem in (*report.problems, *report.notes)],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, ensure_ascii=False, indent=2) + "\n"

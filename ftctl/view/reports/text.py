@@ -1,4 +1,4 @@
-"""For people: one line a file, one line a problem."""
+"""For people: one line a file, one line a problem or a note."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def valid_lines(report: Report) -> str:
 
 
 def problem_lines(report: Report) -> str:
-    """A line for every problem, `file:line:column: key: message; remedy`."""
-    return "".join(f"{problem}\n" for problem in report.problems)
+    """A line for every problem, `file:line:column: key: message; remedy`, and after them for every note."""
+    return "".join(f"{problem}\n" for problem in (*report.problems, *report.notes))

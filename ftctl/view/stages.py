@@ -1,8 +1,9 @@
-"""How far the mining of negatives is: a bar on a terminal's standard error, else a line for each stage."""
+"""How far a work in stages is: a bar on a terminal's standard error, else a line for each stage."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,22 @@ from ftctl.view.output import say
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-WORDS = {"loading": "loading the model", "passages": "embedding passages", "queries": "embedding queries"}
+MINING = {"loading": "loading the model", "passages": "embedding passages", "queries": "embedding queries"}
 
 
-class MiningProgress:
-    """Call it with a stage, the texts done and the texts in all; it is a context that wipes its bar."""
+class Stages:
+    """Call it with a stage, how much is done and how much there is; it is a context that wipes its bar.
 
-    def __init__(self) -> None:
+    `words` says what a stage is called.
+    """
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._words = words
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last = ""
 
-    def __enter__(self) -> MiningProgress:
+    def __enter__(self) -> Stages:
         return self
 
     def __exit__(
@@ -32,7 +37,7 @@ class MiningProgress:
             self._bar.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        words = WORDS.get(stage, stage)
+        words = self._words.get(stage, stage)
         if not sys.stderr.isatty():
             if stage != self._last:
                 say(f"{words}{f' ({total:,})' if total else ''}")
