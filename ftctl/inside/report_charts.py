@@ -113,7 +113,7 @@ def draw_lines(axes: Axes, chart: dict[str, Any], form: str) -> None:
         elif len(line["x"]) == 1:
             axes.plot(line["x"], line["y"], "o", color=ink, markersize=5, label=line["label"])
         else:
-            axes.plot(line["x"], line["y"], color=ink, label=line["label"])
+            axes.plot(line["x"], line["y"], color=ink, label=line["label"], clip_on=False)
     if chart.get("log"):
         axes.set_yscale("log")
     elif chart.get("zero"):
