@@ -26,7 +26,7 @@ DEPLOY = {"engine": "vllm", "dtype": "float32", "max_length": 512, "kv_cache_mem
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 4
     began_on = machine()
     whole: list[Mapping[str, float]] = []
     apart: list[Mapping[str, float]] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ftctl.engines.inventory import Entry
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="llamafactory, flagembedding, vllm, lmdeploy or judge.")
+    str, typer.Argument(metavar="NAME", help="llamafactory, flagembedding, vllm, lmdeploy, judge or lm-eval.")
 ]
 MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One engine; without it, all.")]
 Which = Annotated[

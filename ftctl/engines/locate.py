@@ -63,7 +63,7 @@ def users_python(engine: Engine, python: Path | None, environ: Mapping[str, str]
     """The interpreter that the user points at, and where they said so."""
     if python is not None:
         return python, "engine_python"
-    variable = f"FTCTL_{engine.name.upper()}_PYTHON"
+    variable = f"FTCTL_{engine.name.upper().replace('-', '_')}_PYTHON"
     value = environ.get(variable)
     return (Path(value) if value else None), variable
 

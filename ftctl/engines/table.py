@@ -106,6 +106,14 @@ ENGINES: Mapping[str, Engine] = {
                 "plotext",
             ),
         ),
+        Engine(
+            "lm-eval",
+            "lm-evaluation-harness",
+            "asks the tasks of benchmarks in evaluations",
+            "lm_eval.evaluator",
+            (Variant("cpu", "lm_eval"),),
+            more=("lm_eval.models.openai_completions", "datasets", "transformers"),
+        ),
     )
 }
 

@@ -18,7 +18,7 @@ from ftctl.engines.table import find, variant_of
 from ftctl.paths import engines_dir
 
 pytestmark = pytest.mark.engine
-NAMES = ("llamafactory", "flagembedding", "vllm", "lmdeploy", "judge")
+NAMES = ("llamafactory", "flagembedding", "vllm", "lmdeploy", "judge", "lm-eval")
 INSTALL_TIMEOUT = 1800.0  # seconds; LMDeploy's packages are 4 GB to fetch
 ANSWERS = (
     ("llamafactory", "bin/llamafactory-cli", ("version",), "version 0.9.5"),

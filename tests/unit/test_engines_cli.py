@@ -47,7 +47,7 @@ def test_list_path_and_remove(tmp_path: Path) -> None:
     assert listed["vllm", "cpu"]["version"] == "1.0"
     assert listed["vllm", "cpu"]["outdated"] == [str(tmp_path / "engines" / "vllm-cpu-0ld")]
     assert listed["vllm", "cuda"]["version"] is None
-    assert len(listed) == 8
+    assert len(listed) == 9
 
     assert ftctl(tmp_path, "engines", "path", "vllm", "--variant", "cpu").stdout == f"{python}\n"
     removed = data(ftctl(tmp_path, "engines", "remove", "vllm", "--json"))["removed"]
