@@ -17,7 +17,7 @@ from ftctl.errors import FtctlError, GateNotMet, Interrupted
 from ftctl.judge.held_out import relevance_in
 from ftctl.judge.measure import Case, measure_base, measure_tuned, without_base
 from ftctl.judge.model import Evaluation
-from ftctl.judge.records import measured_of, other_of
+from ftctl.judge.records import EVALUATIONS, measured_of, other_of
 from ftctl.judge.verdict import VERDICT, Verdict, not_met, record, recorded_gains, verdict
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
@@ -79,7 +79,7 @@ def hold(run: RunDir, plan: Plan, artifact: Artifact) -> Verdict | None:
         other_of(run.path),
         hashes=artifact.hashes,
         compared="base" if asked in (None, "base") else f"run:{asked}",
-        paired=recorded_gains(run.path),
+        paired=recorded_gains(run.path / EVALUATIONS),
     )
     record(run, found)
     return found
