@@ -12,7 +12,7 @@ from tests.conftest import Cli
 from tests.dummy_jobs import with_job
 
 pytestmark = pytest.mark.engine
-MET = {"rougeL": ">= 0.05", "exact_match.gain": ">= 0", "f1.low": ">= base - 0.01", "latency_p99": "<= 20"}
+MET = {"rougeL": ">= 0.05", "exact_match.gain": ">= 0", "f1.low": ">= base - 0.2", "latency_p99": "<= 20"}
 
 
 @pytest.fixture
