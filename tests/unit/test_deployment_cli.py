@@ -16,6 +16,7 @@ from ftctl.process import session_members
 from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from tests.conftest import Answer, Cli
+from tests.ended_runs import ended_run
 from tests.model_files import write_adapter, write_model
 from tests.plans import plan
 
@@ -145,6 +146,37 @@ def test_stop_wants_to_know_what(serving: Cli) -> None:
     assert "say what to stop" in serving("stop", code=2).err
     assert "no deployment and no run called x" in serving("stop", "x", code=2).err
     assert "no deployment and no run called x" in serving("logs", "x", code=2).err
+
+
+def test_of_several_names_none_is_stopped_where_one_is_unknown(serving: Cli) -> None:
+    deploy(serving, "m")
+    assert "no deployment and no run called x" in serving("stop", "m", "x", code=2).err
+    assert "there is no deployment called x" in serving("stop", "m", "x", "--no-restart", code=2).err
+    assert "--all stops every deployment, and x is named too" in serving("stop", "--all", "x", code=2).err
+    assert "write one or the other" in serving("stop", "m", "--now", "--no-restart", code=2).err
+    assert serving("ps", "--json", code=0).data["deployments"][0]["state"] == "running"
+
+
+def test_of_several_the_others_are_stopped_where_one_cannot_be(serving: Cli) -> None:
+    deploy(serving, "m")
+    answer = serving("stop", ended_run(serving.cwd).path, "m", code=2)
+    assert answer.out == "m: stopped\n"
+    assert "has ended" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--print", "curl", "--replace", "n"), "--print starts nothing, and --replace would do nothing"),
+        (("--print", "curl", "--attach", "a=b"), "--print starts nothing, and --attach would do nothing"),
+        (("--attach", "a=b", "--port", "1", "--wait"), "--attach starts nothing, and --port and --wait"),
+        (("--detach-adapter", "a", "--set", "x=1"), "--detach-adapter starts nothing, and --set would"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    ftctl: Cli, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in ftctl("deploy", "m", *arguments, code=2).err
 
 
 def test_chat_once_and_from_standard_input(serving: Cli) -> None:
