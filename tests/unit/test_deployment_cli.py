@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.conftest import Answer, Cli
 from tests.ended_runs import ended_run
 from tests.model_files import write_adapter, write_model
 from tests.plans import plan
+from tests.waiting import until
 
 STANDIN = Path(__file__).parent.parent / "standin" / "server.py"
 
@@ -191,8 +193,30 @@ def test_chat_once_and_from_standard_input(serving: Cli) -> None:
     assert asked.stdout == "heard: from a pipe\n"
     assert "there is nothing to ask" in serving("chat", "m", code=2).err
     assert "broke off in the middle" in serving("chat", "m", "break off", "--once", code=1).err
+    assert "there is nothing to ask" in serving("chat", "m", " ", "--once", code=2).err
     serving("stop", "m", code=0)
-    assert "m is stopped" in serving("chat", "m", "hello", code=4).err
+
+
+def test_what_does_not_serve_is_told_with_the_way_back(serving: Cli) -> None:
+    deploy(serving, "m", "--name", "n")
+    serving("stop", "n", code=0)
+    again = f"ftctl deploy {serving.cwd / 'm'} --name n starts it again"
+    for command, code in (
+        (("chat", "n", "hello"), 4),
+        (("deploy", "n", "--attach", "a=b"), 4),
+        (("deploy", "m", "--replace", "n"), 4),
+        (("deploy", "n", "--print", "curl"), 2),
+    ):
+        said = serving(*command, code=code).err
+        assert "stopped" in said
+        assert again in said
+    deploy(serving, "m", "--name", "n", "--restart", "never")
+    row = serving("ps", "--json", code=0).data["deployments"][0]
+    os.kill(row["pid"], signal.SIGKILL)
+    until(lambda: serving("ps", "--json", code=0).data["deployments"][0]["state"] == "failed")
+    assert "n is failed: vLLM was killed by signal 9" in serving("chat", "n", "hello", code=4).err
+    shown = serving("deploy", "n", "--print", "curl", code=0)
+    assert "n is failed, and answers only once it runs" in shown.err
 
 
 def test_a_conversation_on_a_terminal_ends_with_control_d(serving: Cli) -> None:
