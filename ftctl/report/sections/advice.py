@@ -1,21 +1,29 @@
-"""The advice of guides that the job or the curves called for."""
+"""What guides would have done otherwise, in the job and as the curves went."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ftctl.report.model import Note, Section, Table
 from ftctl.report.records import Records
+from ftctl.run.notes import notes
+
+INTRODUCTION = (
+    "Starting points that guides give, where this run was outside of them. None of them is an error."
+)
 
 
 def advice(records: Records) -> Section | None:
-    """Each note once: what was seen, why it matters, and what to try. None where nothing was advised."""
-    told = {event.data.get("name"): event.data for event in records.events if event.kind == "note"}
-    rows = [(one.rule, one.message, one.remedy) for one in (records.plan.notes if records.plan else ())]
-    rows += [
-        (str(name), "; ".join(filter(None, (str(one.get("message", "")), str(one.get("reason") or "")))),
-         str(one.get("remedy", "")))
-        for name, one in told.items()
-    ]  # fmt: skip
-    if not rows:
-        return None
-    table = Table(("note", "what was seen", "what to try"), tuple(dict.fromkeys(rows)), exact=frozenset({0}))
-    return Section("advice", "Advice", (table, Note("Starting points that guides give; a task may differ.")))
+    """Each note with what to try and whose advice it is."""
+    planned = records.plan.notes if records.plan is not None else ()
+    rows = tuple(
+        (
+            str(note["name"]),
+            str(note["message"]),
+            str(note["remedy"]),
+            "\n".join(f"{source['title']}: {source['address']}" for source in note["sources"] or ()),
+        )
+        for note in notes(map(asdict, planned), records.events)
+    )
+    table = Table(("advice", "what was seen, and why it matters", "what to try", "sources"), rows)
+    return Section("advice", "Advice", (Note(INTRODUCTION), table)) if rows else None
