@@ -71,7 +71,7 @@ def look_up(
         from ftctl.judge.looked_up import look_up_evaluation  # most jobs evaluate nothing
 
         judged = look_up_evaluation(job, job.evaluate, server, environ, asked, anywhere=anywhere)
-        facts = replace(facts, judge=judged.judge, test_data=judged.data)
+        facts = replace(facts, judge=judged.judge, lm_eval=judged.lm_eval, test_data=judged.data)
         found, odd = [*found, *judged.problems], judged.warnings
     problems = (*of_kind("model", [*found, *_deepspeed(job)]), *of_kind("data", data.problems))
     return Found(job, facts, fetched, problems, (*data.warnings, *odd))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftctl.advice.plan import advised
 from ftctl.errors import FtctlError, JobError, Missing, Problem, of_kind
@@ -33,6 +33,8 @@ from ftctl.trainers.table import trainer_of
 
 if TYPE_CHECKING:
     from ftctl.rules.check import Report
+
+ENGINES = ("trainer", "server", "judge", "lm_eval")  # the facts that are of an engine
 
 
 def load_job(file: Path, overrides: tuple[str, ...], gpus: str | None, origin: Path | None = None) -> Draft:
@@ -204,11 +206,6 @@ def rendered(plan: Plan) -> dict[str, Rendered]:
 
 def with_engines(plan: Plan, ensure: Callable[[EngineFacts], EngineFacts]) -> Plan:
     """The plan with its engine environments made sure of by `ensure`."""
-    trainer, server, judge = plan.facts.trainer, plan.facts.server, plan.facts.judge
-    facts = replace(
-        plan.facts,
-        trainer=ensure(trainer) if trainer is not None else None,
-        server=ensure(server) if server is not None else None,
-        judge=ensure(judge) if judge is not None else None,
-    )
-    return replace(plan, facts=facts)
+    known = {name: getattr(plan.facts, name) for name in ENGINES}
+    sure: dict[str, Any] = {name: engine and ensure(engine) for name, engine in known.items()}
+    return replace(plan, facts=replace(plan.facts, **sure))

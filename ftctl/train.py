@@ -14,7 +14,7 @@ from ftctl.launchers import launcher
 from ftctl.leases.of_job import lease_for
 from ftctl.plan.judging import judged
 from ftctl.plan.model import Plan
-from ftctl.prepare import load_job, prepare, rendered, with_engines
+from ftctl.prepare import ENGINES, load_job, prepare, rendered, with_engines
 from ftctl.run.attend import become
 from ftctl.run.create import create
 from ftctl.run.index import enter
@@ -91,7 +91,8 @@ def how_to_go_on(run: str) -> str:
 def with_engines_of(sure: Plan, plan: Plan) -> Plan:
     """The plan with the engines that were made sure of for an earlier one of the same job."""
     known = sure.facts
-    facts = replace(plan.facts, trainer=known.trainer, server=known.server, judge=known.judge)
+    own = {name: getattr(known, name) for name in ENGINES}
+    facts = replace(plan.facts, **own)
     return replace(plan, facts=facts)
 
 

@@ -178,9 +178,15 @@ def judge_python(session_ftctl: Cli) -> Path:
     return engine_python(session_ftctl, "judge")
 
 
+@pytest.fixture(scope="session")
+def lm_eval_python(session_ftctl: Cli) -> Path:
+    """The interpreter of lm-eval's environment, installed if it is missing. It needs no turn."""
+    return engine_python(session_ftctl, "lm-eval")
+
+
 def engine_python(cli: Cli, name: str) -> Path:
     """The interpreter of an engine: the user's own (FTCTL_<ENGINE>_PYTHON), or the environment's."""
-    own = os.environ.get(f"FTCTL_{name.upper()}_PYTHON")
+    own = os.environ.get(f"FTCTL_{name.upper().replace('-', '_')}_PYTHON")
     if own:
         return Path(own)
     cli("engines", "install", name, "--variant", "cpu", timeout=INSTALL_TIMEOUT, code=0)

@@ -31,6 +31,10 @@ def evaluate(
         str | None,
         typer.Option("--metrics", metavar="NAME,NAME", help="Other metrics than those of the job."),
     ] = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option("--tasks", metavar="NAME,FOLDER/", help="Tasks of lm-evaluation-harness, asked too."),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Ask only the first so many.")] = None,
     compare: Annotated[
         str | None,
@@ -88,6 +92,8 @@ def evaluate(
         asked.append(f"data={json.dumps(str(data.expanduser().absolute()))}")
     if metrics is not None:
         asked.append(f"metrics={json.dumps([name.strip() for name in metrics.split(',')])}")
+    if tasks is not None:
+        asked.append(f"tasks={json.dumps([name.strip() for name in tasks.split(',')])}")
     if compare is not None:
         asked.append(f"compare={json.dumps(compare)}")
     subject = subject_of(target, asked, limit=limit, output=output and output.absolute())

@@ -137,4 +137,5 @@ class Facts:
     trainer: EngineFacts | None = None
     server: EngineFacts | None = None
     judge: EngineFacts | None = None  # where a job evaluates
+    lm_eval: EngineFacts | None = None  # where it asks tasks of lm-eval
     test_data: tuple[DatasetFacts, ...] = ()  # the questions' files

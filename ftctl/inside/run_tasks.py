@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import requests
@@ -46,14 +47,45 @@ def say(**fields: Any) -> None:
 
 
 def run(entry: dict[str, Any], asked: dict[str, Any], length: int) -> dict[str, Any]:
-    """What lm-eval makes of one entry: a task, a group, or every task of a folder."""
+    """What lm-eval makes of one entry: a task, a group, or every task of a folder.
+
+    Tasks that only ask for an answer go through the chat template; the others need likelihoods of given
+    answers, which a chat does not tell.
+    """
     manager, names = found(entry)
-    tasks = manager.load(names)["tasks"]
-    kinds = {task.get_config("output_type") for task in tasks.values()}
-    chat = kinds == {GENERATED}
-    evaluated = simple_evaluate(
+    tasks = {name: manager.load([name])["tasks"] for name in names}
+    chats = {name: kinds(own.values()) == {GENERATED} for name, own in tasks.items()}
+    merged: dict[str, Any] = {**{name: {} for name in KEPT}, "hashes": {}, "api": {}, "samples": []}
+    for chat in (True, False):
+        if chosen := [name for name, own in chats.items() if own is chat]:
+            evaluated = evaluate(entry, manager, chosen, model_arguments(asked, length, chat), asked, chat)
+            for part in KEPT:
+                merged[part].update(evaluated.get(part) or {})
+            merged["api"].update(dict.fromkeys(evaluated["results"], "chat" if chat else "completions"))
+            merged["samples"] += samples(evaluated["samples"])
+            merged["lm_eval"] = evaluated["lm_eval_version"]
+            for own in (tasks[name] for name in chosen):
+                merged["hashes"] |= {
+                    n: digest(task.dump_config(), evaluated["samples"][n]) for n, task in own.items()
+                }
+    return merged
+
+
+def kinds(tasks: Iterable[Any]) -> set[str]:
+    return {task.get_config("output_type") for task in tasks}
+
+
+def evaluate(
+    entry: dict[str, Any],
+    manager: TaskManager,
+    names: list[str],
+    arguments: dict[str, Any],
+    asked: dict[str, Any],
+    chat: bool,
+) -> dict[str, Any]:
+    found: dict[str, Any] = simple_evaluate(
         model=CHAT if chat else COMPLETIONS,
-        model_args=model_arguments(asked, length, chat),
+        model_args=arguments,
         tasks=names,
         num_fewshot=entry["fewshot"],
         limit=entry["limit"],
@@ -64,10 +96,7 @@ def run(entry: dict[str, Any], asked: dict[str, Any], length: int) -> dict[str, 
         bootstrap_iters=1000,
         confirm_run_unsafe_code=False,
     )
-    hashes = {name: digest(task.dump_config(), evaluated["samples"][name]) for name, task in tasks.items()}
-    kept = {name: evaluated.get(name) or {} for name in KEPT}
-    return {**kept, "hashes": hashes, "api": "chat" if chat else "completions", "kinds": sorted(kinds),
-            "lm_eval": evaluated["lm_eval_version"], "samples": samples(evaluated["samples"])}  # fmt: skip
+    return found
 
 
 def found(entry: dict[str, Any]) -> tuple[TaskManager, list[str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ftctl.job.model import RETRIEVAL
 from ftctl.job.view import Broken, View
 
-_KEYS = ("data", "system", "metrics", "sampling", "compare")
+_KEYS = ("data", "system", "metrics", "sampling", "compare", "tasks")
 
 
 def broken(job: View) -> Broken:
@@ -14,6 +16,7 @@ def broken(job: View) -> Broken:
         yield from _server(job)
         yield from _rows(job)
         yield from _metrics(job)
+        yield from _tasks(job)
     yield from _retrieval(job)
 
 
@@ -27,7 +30,10 @@ def _rows(job: View) -> Broken:
     """The block needs questions, which a retrieval task has in data.eval."""
     if job.wrong("evaluate", "data") or job.wrong("data", "test") or job.wrong("train", "task"):
         return
-    given = job.has("evaluate.data") or job.has("data.test")
+    given = job.has("evaluate.data") or job.has("data.test") or job.has("evaluate.tasks")
+    if isinstance(job.get("data.test"), int | float) and not job.has("train"):
+        said = "is a share of the rows that are trained on, and the job trains nothing"
+        yield ("data", "test"), (said, "name a file of rows")
     if not given and job.get("train.task") not in RETRIEVAL:
         remedy = "write for example data: data/test.jsonl"
         yield ("evaluate", "data"), ("is missing, and data.test is not set", remedy)
@@ -44,6 +50,19 @@ def _metrics(job: View) -> Broken:
         path = ("evaluate", "metrics", *wrong.path)
         if not job.wrong(*path):
             yield path, (wrong.message, wrong.remedy)
+
+
+def _tasks(job: View) -> Broken:
+    """A task of lm-eval has a name or a folder."""
+    given = job.get("evaluate.tasks")
+    for number, task in enumerate(given if isinstance(given, list) else ()):
+        path = ("evaluate", "tasks", number)
+        if (
+            isinstance(task, Mapping)
+            and not (task.get("task") or task.get("include"))
+            and not job.wrong(*path)
+        ):
+            yield path, ("names no task", "write task: NAME, include: FOLDER/, or both")
 
 
 def _retrieval(job: View) -> Broken:

@@ -42,11 +42,24 @@ def _missing(document: Any, folder: Folder) -> Iterator[tuple[tree.Path, Said]]:
         for path, written in _written(document, key):
             if said := _rows_fault(folder.path(written)):
                 yield path, said
+    yield from _tasks(document, folder)
     for block in ("train", "deploy", "evaluate"):
         python = lookup(document, (block, "engine_python"))
         if isinstance(python, str) and python and not is_file(folder.path(python)):
             remedy = "name a Python interpreter, such as env/bin/python"
             yield (block, "engine_python"), (f"there is no file {folder.path(python)}", remedy)
+
+
+def _tasks(document: Any, folder: Folder) -> Iterator[tuple[tree.Path, Said]]:
+    """The folders of lm-eval's tasks that are not there."""
+    tasks = lookup(document, ("evaluate", "tasks"))
+    for number, task in enumerate(tasks if isinstance(tasks, list) else ()):
+        inner = isinstance(task, dict)
+        written = task.get("include") if inner else task
+        if isinstance(written, str) and written and (inner or written.endswith("/")):
+            path = ("evaluate", "tasks", number, *(("include",) if inner else ()))
+            if not is_dir(folder.path(written)):
+                yield path, (f"there is no folder {folder.path(written)}", _HERE)
 
 
 def _written(document: Any, path: tree.Path) -> Iterator[tuple[tree.Path, str]]:

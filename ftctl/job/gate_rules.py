@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ftctl.job.model import RETRIEVAL
 from ftctl.job.suggest import nearest
@@ -12,6 +13,7 @@ from ftctl.judge.asked import read_metrics
 from ftctl.judge.gate import Malformed, Rule, parse
 from ftctl.judge.metrics import METRICS, SPEED, figures_of
 from ftctl.judge.model import FIGURES
+from ftctl.judge.tasks import matches
 
 SHARE = "0 to 1"
 
@@ -20,11 +22,13 @@ SHARE = "0 to 1"
 class Measured:
     """The figures of a job by name, each with whether it is a share of 1; `why` says why there are none.
 
-    `base` says whether the base model is measured too, `paired` whether anything is, and `sure` whether
-    these are all: not where some metric is written wrongly.
+    `tasks` are those of lm-eval, whose figures are called task/metric. `base` says whether the base model is
+    measured too, `paired` whether anything is, and `sure` whether these are all: not where some metric is
+    written wrongly.
     """
 
     figures: Mapping[str, bool]
+    tasks: tuple[Mapping[str, Any], ...] = ()
     base: bool = True
     paired: bool = True
     sure: bool = True
@@ -58,7 +62,16 @@ def _of_answers(job: View) -> Measured:
     sure = not wrong and not job.wrong("evaluate", "metrics") and not _within(job, "metrics")
     unsure = job.wrong("evaluate", "compare")
     figures = {name: shares.get(name, False) for name in figures_of(asked)}
-    return Measured(figures, compare == "base" or unsure, compare is not None or unsure, sure)
+    tasks = tuple(map(_as_task, job.get("evaluate.tasks") or ())) if not _within(job, "tasks") else ()
+    sure = sure and not _within(job, "tasks")
+    return Measured(figures, tasks, compare == "base" or unsure, compare is not None or unsure, sure)
+
+
+def _as_task(written: Any) -> Mapping[str, Any]:
+    """A task as it is asked for: its name, None for all of a folder."""
+    if isinstance(written, str):
+        return {"task": None if written.endswith("/") else written}
+    return {"task": written.get("task") if isinstance(written, Mapping) else None}
 
 
 def _within(job: View, key: str) -> bool:
@@ -73,7 +86,7 @@ def _read(key: str, text: str, measured: Measured) -> Said | None:
         return error.message, error.remedy
     if measured.why:
         return f"cannot be judged: {measured.why}", "set it, or remove the rule"
-    if rule.figure in measured.figures:
+    if rule.figure in measured.figures or matches(rule.figure, measured.tasks):
         return _wanting(rule, measured)
     return _unknown(rule, measured) if measured.sure else None
 
@@ -82,9 +95,11 @@ def _wanting(rule: Rule, measured: Measured) -> Said | None:
     """What a rule over a figure that there is wants besides, and has not."""
     if rule.other == "base" and not measured.base:
         return "stands by the base model, which is not measured", "set evaluate.compare: base"
+    if rule.part.startswith("gain") and rule.figure not in measured.figures:
+        return "is of a task of lm-eval, whose gain is not known", "hold the figure against base"
     if rule.part.startswith("gain") and not measured.paired:
         return "is a difference, and there is nothing to compare with", "set evaluate.compare: base"
-    if "%" in rule.text and rule.operator != "*" and not measured.figures[rule.figure]:
+    if "%" in rule.text and rule.operator != "*" and not measured.figures.get(rule.figure, True):
         return f'"{rule.text}": {rule.figure} is no share of 1, which a % would be of', "write a plain number"
     return None
 

@@ -250,7 +250,8 @@ class Deploy:
 class Evaluate:
     """How the served model is judged. `data` empty means data.test; each of `metrics` is one name with its
     options, files absolute; `sampling` has temperature, max_tokens, seed and what else is set; `timeout` is
-    in seconds; `max_errors` is a share, 0 to 1; `compare` is base or a run."""
+    in seconds; `max_errors` is a share, 0 to 1; `compare` is base or a run; each of `tasks`
+    has task, include (a folder), fewshot and limit, None where not set."""
 
     data: tuple[Dataset, ...] = ()
     system: str | None = None
@@ -261,6 +262,7 @@ class Evaluate:
     timeout: float = 120.0
     max_errors: float = 0.0
     compare: str | None = None
+    tasks: tuple[Mapping[str, Any], ...] = ()
     gate: Mapping[str, str] = field(default_factory=dict)
     engine_python: Path | None = None
 

@@ -159,6 +159,7 @@ def evaluate_of(value: Mapping[str, Any], folder: Folder) -> Evaluate:
     fields["data"] = datasets_of(value.get("data"), folder)
     if "metrics" in fields:
         fields["metrics"] = tuple(_metric(metric, folder) for metric in fields["metrics"])
+    fields["tasks"] = tuple(_task(task, folder) for task in fields.get("tasks", ()))
     fields["sampling"] = {**model.GREEDY, **_set(fields.get("sampling", {}))}
     for name in ("timeout", "max_errors"):
         if name in fields:
@@ -173,6 +174,15 @@ def _metric(written: str | Mapping[str, Any], folder: Folder) -> dict[str, Any]:
     ((name, options),) = written.items()
     placed = {key: str(folder.path(text)) if key in _FILES else text for key, text in options.items()}
     return {name: placed}
+
+
+def _task(written: str | Mapping[str, Any], folder: Folder) -> dict[str, Any]:
+    """One task of lm-eval with all its keys; a folder is written with a / at its end."""
+    if isinstance(written, str):
+        written = {"include" if written.endswith("/") else "task": written}
+    include = written.get("include")
+    known = {name: written.get(name) for name in ("task", "fewshot", "limit")}
+    return {**known, "include": None if include is None else str(folder.path(include))}
 
 
 def _place(written: str, folder: Folder) -> str:

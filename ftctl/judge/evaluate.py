@@ -19,7 +19,7 @@ from typing import Any
 from ftctl.errors import FtctlError, UsageError
 from ftctl.job.model import Dataset, Evaluate, Job
 from ftctl.judge.ask_chat import PREDICTIONS, Endpoint, Manner, Tell, ask
-from ftctl.judge.question_files import lay_out
+from ftctl.judge.question_files import LaidOut, lay_out
 from ftctl.record import to_record
 from ftctl.run.find import find
 from ftctl.trainers.parted import place
@@ -64,7 +64,7 @@ def wanted_of(job: Job, run: Path | None = None) -> Wanted | None:
             replace(dataset, path=run / place(TEST, number), max_samples=None, weight=None)
             for number, dataset in enumerate(data.train)
         )
-    return Wanted(job.evaluate, files) if files else None
+    return Wanted(job.evaluate, files) if files or job.evaluate.tasks else None
 
 
 def begin(folder: Path, wanted: Wanted, model: Model) -> dict[str, Any]:
@@ -74,7 +74,9 @@ def begin(folder: Path, wanted: Wanted, model: Model) -> dict[str, Any]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     block = wanted.block
-    laid = lay_out(wanted.files, folder, system=block.system, limit=wanted.limit)
+    laid = LaidOut(0, "", ())  # where tasks alone are asked
+    if wanted.files:
+        laid = lay_out(wanted.files, folder, system=block.system, limit=wanted.limit)
     asked = {"questions": laid.digest, "system": block.system, "sampling": dict(block.sampling)}
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     before = read(folder / REQUEST)
@@ -93,6 +95,7 @@ def begin(folder: Path, wanted: Wanted, model: Model) -> dict[str, Any]:
         "digest": digest,
         "identity": dict(model.identity),
         "metrics": to_record(block.metrics),
+        "tasks": to_record(block.tasks),
         "began": before["began"] if same else datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": before.get("seconds", 0.0) if same else 0.0,
         "counted": before.get("counted") if same else None,

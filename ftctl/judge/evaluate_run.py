@@ -16,8 +16,9 @@ from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 from ftctl.facts.model import EngineFacts, MachineFacts
 from ftctl.facts.model_dir import model_facts
-from ftctl.job.model import Deploy, Job
+from ftctl.job.model import Deploy, Evaluate, Job
 from ftctl.judge.ask_chat import endpoint_of
+from ftctl.judge.ask_tasks import ask_tasks, done, tokenizer_of
 from ftctl.judge.base import base_folder, key_of, lay_out
 from ftctl.judge.count import compare, count
 from ftctl.judge.evaluate import (
@@ -47,7 +48,8 @@ Tell = Callable[[str, Mapping[str, Any]], None]  # told: which model, and what o
 @dataclass(frozen=True)
 class Case:
     """What the evaluations of one run share. `place` is the folder that they lie in, `judge` the interpreter
-    that asks and counts; `tell` may raise to end them."""
+    that asks and counts, `lm_eval` the one that asks tasks, where any are wanted; `tell` may raise to end
+    them."""
 
     run: Path
     place: Path
@@ -59,6 +61,7 @@ class Case:
     judge: Path
     lease: Lease
     tell: Tell
+    lm_eval: Path | None = None
 
     def told(self, model: str) -> Callable[[Mapping[str, Any]], None]:
         """What passes on how far the questions of one model are."""
@@ -91,7 +94,7 @@ def evaluate_base(case: Case, plan: Plan, tuned: Artifact) -> Path:
         key = _key(case, artifact, str(request["digest"]))
         request = {**request, "key": key}
         write(folder / REQUEST, request)
-        if _is_counted(folder, request) or _taken(case, folder, request):
+        if _is_counted(folder, request, case.wanted.block) or _taken(case, folder, request):
             return folder
         name = name_of(case.deploy.name or case.job.name, BASE, case.run.name)
         with served_for_a_while(
@@ -124,8 +127,13 @@ def evaluate_tuned(case: Case, artifact: Artifact, entry: Entry) -> Path:
 def _asked(case: Case, folder: Path, request: Mapping[str, Any], entry: Entry, model: str) -> str:
     """Ask what is missing and count the figures; why the server was given up, if it was."""
     endpoint = endpoint_of(entry)
-    why = answer(folder, request, endpoint, case.wanted.block, case.judge, case.told(model))
-    count(folder, case.wanted.block, case.judge, endpoint, case.counting(model))
+    why, block = "", case.wanted.block
+    if request["rows"]:  # a job may ask for tasks alone
+        why = answer(folder, request, endpoint, block, case.judge, case.told(model))
+        count(folder, block, case.judge, endpoint, case.counting(model))
+    if case.lm_eval is not None:
+        tokenizer, identity = tokenizer_of(entry), request["identity"]
+        ask_tasks(folder, block, endpoint, tokenizer, identity, case.lm_eval, case.counting(model))
     return why
 
 
@@ -144,9 +152,10 @@ def _key(case: Case, artifact: Artifact, digest: str) -> str:
     return key_of(artifact, serve, case.deploy.native, engine, digest)
 
 
-def _is_counted(folder: Path, request: Mapping[str, Any]) -> bool:
+def _is_counted(folder: Path, request: Mapping[str, Any], block: Evaluate) -> bool:
     """Whether there is nothing left to do: all answered, and these metrics counted of it."""
-    return complete(folder) and request.get("counted") == request["metrics"]
+    counted = not request["rows"] or (complete(folder) and request.get("counted") == request["metrics"])
+    return counted and done(folder, block, request["identity"])
 
 
 def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
@@ -156,7 +165,12 @@ def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
     for place in places:
         before = read(place / REQUEST)
         same = all(before.get(name) == request[name] for name in ("key", "digest", "metrics"))
-        if place == folder or not same or before.get("reused_from") or not _is_counted(place, before):
+        if (
+            place == folder
+            or not same
+            or before.get("reused_from")
+            or not _is_counted(place, before, case.wanted.block)
+        ):
             continue
         for file in sorted(place.iterdir()):
             if file.is_file() and file.name not in (REQUEST, "questions.jsonl"):
@@ -174,6 +188,8 @@ def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
 
 def compared(case: Case, other: Path) -> str:
     """Write how the answers differ from those in `other`; why that cannot be said, if it cannot."""
+    if not read(case.place / TUNED / REQUEST)["rows"]:
+        return ""  # tasks alone were asked: there are no questions to pair
     return compare(other, case.place / TUNED, case.judge, case.place / COMPARISON, case.counting(TUNED))
 
 

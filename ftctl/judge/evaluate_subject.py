@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from ftctl.facts.machine import machine_facts
 from ftctl.facts.model import EngineFacts
 from ftctl.judge.evaluate import BASE, EVALUATIONS, REQUEST, TUNED, evaluation_of, read
 from ftctl.judge.evaluate_run import Case, Tell, compared, evaluate_base, evaluate_tuned
-from ftctl.judge.looked_up import JUDGE
+from ftctl.judge.looked_up import JUDGE, LM_EVAL
 from ftctl.judge.measured import Measurement
 from ftctl.judge.records import measured_in, other_of
 from ftctl.judge.serving import name_of, served_for_a_while
 from ftctl.judge.subject import Subject
-from ftctl.judge.verdict import Verdict, record, verdict
+from ftctl.judge.verdict import Verdict, record, recorded_gains, verdict
 from ftctl.leases.hold import NOTHING
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
@@ -42,6 +43,8 @@ def evaluate(
     other = None if compare in (None, BASE) else evaluation_of(str(compare))
     judge = _judge(subject, install=install, say=say)
     case = _case(subject, plan, judge, install=install, wait=wait, tell=tell)
+    if subject.wanted.block.tasks:
+        case = replace(case, lm_eval=_installed(LM_EVAL, None, install=install, say=say))
     try:
         if compare == BASE:
             other = evaluate_base(case, _trained(plan, subject), target.artifact)
@@ -77,7 +80,10 @@ def held(subject: Subject) -> Verdict | None:
         return base or elsewhere(other)
 
     own = measured_in(subject.place / TUNED, subject.name)
-    found = verdict(gate, own, find, hashes=subject.target.artifact.hashes)
+    hashes, asked = subject.target.artifact.hashes, subject.wanted.block.compare
+    compare = BASE if asked in (None, BASE) else f"run:{asked}"
+    paired = recorded_gains(subject.place)
+    found = verdict(gate, own, find, hashes=hashes, compared=compare, paired=paired)
     if run is not None and subject.place == run / EVALUATIONS:
         record(RunDir(run), found)
     return found
@@ -85,8 +91,12 @@ def held(subject: Subject) -> Verdict | None:
 
 def _judge(subject: Subject, *, install: bool, say: Callable[[str], None]) -> Path:
     """The judge's interpreter. Raises Missing where it is not installed and must not be."""
-    found = locate(JUDGE, "cpu", python=subject.wanted.block.engine_python, environ=os.environ)
-    return (found if found.installed else ensure(JUDGE, "cpu", install=install, report=say)).python
+    return _installed(JUDGE, subject.wanted.block.engine_python, install=install, say=say)
+
+
+def _installed(name: str, python: Path | None, *, install: bool, say: Callable[[str], None]) -> Path:
+    found = locate(name, "cpu", python=python, environ=os.environ)
+    return (found if found.installed else ensure(name, "cpu", install=install, report=say)).python
 
 
 def _case(subject: Subject, plan: Plan | None, judge: Path, *, install: bool, wait: bool, tell: Tell) -> Case:

@@ -19,15 +19,17 @@ from ftctl.judge.metrics import METRICS, Asked
 from ftctl.judge.question_files import Surveyed, survey
 from ftctl.judge.scoring import check_server
 
-JUDGE = "judge"
+JUDGE, LM_EVAL = "judge", "lm-eval"
 _SECRET = re.compile(r"\$\{env:(\w+)\}")
 
 
 @dataclass(frozen=True)
 class LookedUp:
-    """The judge's environment and the questions' files that are good, and what is to be said of them."""
+    """The judge's environment, that of lm-eval where tasks are asked, the questions' files that are good, and
+    what is to be said of them."""
 
     judge: EngineFacts | None
+    lm_eval: EngineFacts | None = None
     data: tuple[DatasetFacts, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -65,7 +67,10 @@ def look_up_evaluation(
     told = list(of_kind("data", _references(job, block, metrics, good)))
     found += [problem for problem in told if problem.level == "error"]
     data = tuple(one.facts for one in good if one.facts is not None)
-    return LookedUp(judge, data, tuple(found), tuple(one for one in told if one.level != "error"))
+    odd = tuple(one for one in told if one.level != "error")
+    # Its locked environment is there for the asking, so nothing can be wrong with it yet.
+    lm_eval = locate(LM_EVAL, "cpu", python=None, environ=environ) if block.tasks else None
+    return LookedUp(judge, lm_eval, data, tuple(found), odd)
 
 
 def _judge(job: Job, block: Evaluate, environ: Mapping[str, str], found: list[Problem]) -> EngineFacts | None:

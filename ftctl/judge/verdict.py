@@ -16,7 +16,6 @@ from ftctl.record import to_record
 from ftctl.run.directory import RunDir
 
 VERDICT = "verdict.json"
-COMPARISON = "evaluations/comparison.json"
 Paired = Callable[[Measurement, Measurement, Iterable[str]], Mapping[str, Figure]]
 
 
@@ -74,9 +73,9 @@ def verdict(
     return Verdict(tuple(judge(rule, known) for rule in rules), hashes or {}, own.test)
 
 
-def recorded_gains(run: Path) -> Paired:
-    """The paired differences that a run recorded of its answers; of queries they are drawn from the rows."""
-    record = RunDir(run).read_json(COMPARISON)
+def recorded_gains(evaluations: Path) -> Paired:
+    """The paired differences that a folder of evaluations records; else they are drawn from the rows."""
+    record = RunDir(evaluations).read_json("comparison.json")
     if not isinstance(record, dict):
         return gains
     found = {name: figure_of(pair, "difference") for name, pair in (record.get("paired") or {}).items()}

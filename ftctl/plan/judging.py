@@ -22,7 +22,11 @@ def evaluated(plan: Plan) -> bool:
     job = plan.job
     if job.deploy is None or job.evaluate is None or (job.train is not None and job.train.task in RETRIEVAL):
         return False
-    return bool(job.evaluate.data or (job.data is not None and (job.data.test or job.data.test_share)))
+    return bool(
+        job.evaluate.tasks
+        or job.evaluate.data
+        or (job.data is not None and (job.data.test or job.data.test_share))
+    )
 
 
 def compared_with_base(plan: Plan) -> bool:

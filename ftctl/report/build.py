@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from ftctl.report.measured import COST, Measure
 from ftctl.report.model import BAD, GOOD, PLAIN, Badge, Block, Note, Report, Section, Tile
 from ftctl.report.records import Records
-from ftctl.report.sections import data, job, judged, origin, served, training
+from ftctl.report.sections import advice, data, job, judged, origin, served, training
 from ftctl.report.series import clock, series
 from ftctl.report.words import count, figure, moment
 from ftctl.run.state import LIVE
@@ -21,6 +21,7 @@ PARTS: tuple[tuple[Callable[[Records], Section | None], str | None], ...] = (
     (judged.examples, "examples"),
     (training.training, "curves (the training reported none)"),
     (training.cost, None),
+    (advice.advice, None),
     (job.job, "the job"),
     (job.derived, "what was derived (the run has no plan that this version reads)"),
     (data.data, "data"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ftctl.events import Event
 from ftctl.run.directory import RunDir
 
 FIELDS = ("name", "key", "message", "remedy", "reason", "sources")
@@ -13,9 +14,13 @@ FIELDS = ("name", "key", "message", "remedy", "reason", "sources")
 def notes_of(run: RunDir) -> list[Mapping[str, Any]]:
     """Every note as name, key (of the job; "" for one of the curves), message, remedy, reason and sources,
     each of these with short, title and address."""
-    planned = (run.read_json("plan.json") or {}).get("notes") or ()
+    return notes((run.read_json("plan.json") or {}).get("notes") or (), run.events())
+
+
+def notes(planned: Iterable[Mapping[str, Any]], events: Iterable[Event]) -> list[Mapping[str, Any]]:
+    """The same of the notes that a plan recorded, and of the events of its run."""
     told = [_of_plan(note) for note in planned]
-    told += [event.data for event in run.events() if event.kind == "note"]
+    told += [event.data for event in events if event.kind == "note"]
     return [{field: note.get(field, "") for field in FIELDS} for note in told]
 
 

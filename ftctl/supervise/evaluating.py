@@ -74,4 +74,5 @@ def _case(run: RunDir, plan: Plan) -> Case:
         judge.python,
         held_here(),
         teller(run),
+        None if plan.facts.lm_eval is None else plan.facts.lm_eval.python,
     )

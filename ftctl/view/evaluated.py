@@ -60,7 +60,8 @@ def number(value: float, *, sign: bool = False) -> str:
 
 def _said(place: Path, own: Mapping[str, Any], beside: Mapping[str, Any]) -> list[str]:
     """How many answers there are, what of them counts as the worst, and the notes."""
-    lines = [f"  {answers_line(own.get('answers') or {})}"]
+    answers = own.get("answers") or {}  # none, where tasks alone were asked
+    lines = [f"  {answers_line(answers)}"] if answers else []
     if beside and (bad := answers_line(beside.get("answers") or {}, only_bad=True)):
         lines.append(f"  of the other: {bad}")
     reused = read(place / BASE / REQUEST).get("reused_from")
