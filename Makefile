@@ -39,7 +39,7 @@ SPREAD := -n 3 --dist worksteal
 ENGINES := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz faults lint bench docs clean
+.PHONY: help setup demo test check fuzz faults lint bench docs picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,9 @@ bench: $(READY) ## measure what the README claims, into bench/results/
 
 docs: $(READY) ## write docs/commands.md again from --help
 	$(BIN)/python -m tests.docs.commands > docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+
+picture: $(READY) ## write docs/report.png, the report of the run that `make demo` made (needs a Chromium)
+	$(BIN)/python -m bench.report_picture
 
 clean: ## remove .venv and caches (engine environments: ftctl engines remove NAME; runs stay)
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache build dist

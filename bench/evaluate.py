@@ -24,7 +24,7 @@ PROGRAM = ROOT / "ftctl" / "inside" / "ask_questions.py"
 ROWS = 100_000
 AT_ONCE = 16
 BASE = ROOT / ".cache" / "demo" / "base-model"
-ASKED, ROUNDS, VLLM_AT_ONCE, TOKENS = 400, 5, 8, 16
+ASKED, ROUNDS, VLLM_AT_ONCE, TOKENS = 120, 10, 8, 64
 NAME = "bench-evaluate"
 SERVER = (
     "max_length=512",
@@ -100,8 +100,10 @@ def on_vllm(python: str, scratch: Path) -> list[str]:
         key = Path(data["key_file"]).read_text().strip()
         request = asked(scratch, ASKED, data["url"], data["model"], VLLM_AT_ONCE)
         for number in range(ROUNDS + 1):
-            mine, other = ask(python, request, key).asking, asyncio.run(load(request, key))
-            own, plain = ([*own, ASKED / mine], [*plain, ASKED / other]) if number else (own, plain)
+            for program in (True, False) if number % 2 else (False, True):  # neither always comes first
+                seconds = ask(python, request, key).asking if program else asyncio.run(load(request, key))
+                if number:
+                    (own if program else plain).append(ASKED / seconds)
     finally:
         subprocess.run([FTCTL, "stop", NAME], capture_output=True, check=False)
     ratios = [one / two for one, two in zip(own, plain, strict=True)]

@@ -26,7 +26,7 @@ DEPLOY = {"engine": "vllm", "dtype": "float32", "max_length": 512, "kv_cache_mem
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 4
     began_on = machine()
     whole: list[Mapping[str, float]] = []
     apart: list[Mapping[str, float]] = []
@@ -34,14 +34,15 @@ def main() -> None:
         folder = Path(scratch)
         env = environment({"FTCTL_HOME": str(folder / "home"), "FTCTL_ENGINES": str(engines_dir())})
         served, alone = jobs(folder)
-        for number in range(rounds + 1):
-            one, other = (
-                together(served, folder / f"t{number}", env),
-                by_hand(alone, folder / f"a{number}", env),
-            )
-            if number:  # the first round warms the caches and is thrown away
-                whole.append(one)
-                apart.append(other)
+        try:
+            for number in range(rounds + 1):
+                one = together(served, folder / f"t{number}", env)
+                other = by_hand(alone, folder / f"a{number}", env)
+                if number:  # the first round warms the caches and is thrown away
+                    whole.append(one)
+                    apart.append(other)
+        finally:
+            subprocess.run([FTCTL, "stop", "--all"], env=env, capture_output=True, check=False)
     write(NAME, "From the end of training to the first token", told(whole, apart), began_on=began_on)
 
 

@@ -91,6 +91,6 @@ def _strange(path: Path, *, free: bool) -> str:
 
 def _inside(path: Path) -> bool:
     folder, goal = path.parent.resolve(), path.resolve()
-    blobs = folder.parent.parent / "blobs"
+    blobs = (folder.parent.parent / "blobs").resolve()  # it may be a link itself, to a larger disk
     cached = folder.parent.name == "snapshots" and goal.is_relative_to(blobs)
     return cached or goal.is_relative_to(folder)

@@ -128,12 +128,11 @@ def describe(folder: Path, plan: RetrievalPlan) -> None:
 
 def yes_token(folder: Path) -> tuple[int, str]:
     """The token that FlagEmbedding's decoder rerankers score by, the first of "Yes": its id and its text."""
-    from tokenizers import Tokenizer
+    from ftctl.data.tokens import tokenizer_of  # what most models do without
 
-    file = folder / "tokenizer.json"
-    if not file.is_file():
+    if not (folder / "tokenizer.json").is_file():
         raise FtctlError(f"{folder} has no tokenizer.json", "save the model with a fast tokenizer")
-    found = Tokenizer.from_file(str(file)).encode("Yes", add_special_tokens=False)
+    found = tokenizer_of(folder).encode("Yes", add_special_tokens=False)
     return found.ids[0], found.tokens[0]
 
 

@@ -99,15 +99,18 @@ def stats(files: Files, model: Model = None, max_length: MaxLength = None, as_js
 
 
 def split(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Data files.", show_default=False)],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE…", help="Data files.", show_default=False)
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="A folder that is not there yet.")
-    ],
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="A folder that is not there yet.")
+    ] = None,
     ratios: Annotated[str, typer.Option("--ratios", help="Shares of train, eval and test.")] = "80/10/10",
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same parts.")] = 42,
     by: Annotated[
         str | None, typer.Option("--by", metavar="COLUMN", help="Split each value of a column alike.")
     ] = None,
+    asked: Annotated[Path | None, typer.Option("--from", metavar="FILE", hidden=True)] = None,
     as_json: Json = False,
 ) -> None:
     """Split files into train, eval and test, each file and each value of a column by the same ratios.
@@ -123,9 +126,31 @@ def split(
     """
     from ftctl.data.split import ratios_of
     from ftctl.data.split import split as write
+    from ftctl.errors import UsageError
     from ftctl.view.output import emit
 
+    if asked is not None:
+        _part(asked)
+        return
+    if not files or output is None:
+        raise UsageError("FILE or --output is missing", "write `ftctl data split FILE --output DIR`")
     counts = write(files, ratios_of(ratios), seed, output, by=by)
     text = "\n".join(f"{path}: {rows} rows" for path, rows in counts.items())
     parts = [{"file": str(path), "rows": rows} for path, rows in counts.items()]
     emit("data split", {"parts": parts, "seed": seed}, as_json=as_json, text=text)
+
+
+def _part(file: Path) -> None:
+    """A run's step: hold rows out as `file` says, and leave a record and an event of it."""
+    import json
+    import time
+
+    from ftctl.data.part import lines, read, write
+    from ftctl.events import Event
+    from ftctl.run.directory import PROGRESS
+
+    record = write(read(file), Path())
+    Path("data/split.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with Path(PROGRESS).open("a", encoding="utf-8") as progress:
+        events = [Event("data", time.time(), {"message": line}) for line in lines(record)]
+        progress.writelines(f"{event.line()}\n" for event in events)

@@ -141,7 +141,7 @@ def deploy(
         facts = made_sure(found, install=not no_install, wait=wait)
         deployment = serve(**facts, emit=say)
     else:
-        gate = gate_of(found.job, found.artifact, found.run, replaced)
+        gate = gate_of(found, replaced)
         facts = made_sure(found, install=not no_install, wait=wait)
         leases = [facts.pop("lease")]
         lend = facts.pop("lend")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,22 @@ def _source(entry: dict[str, Any]) -> Source:
 def record(sources: Sequence[Source], how: How, written: Sequence[Written]) -> dict[str, Any]:
     """Everything that was asked for and what came of it."""
     files = [
-        {"to": source.to, "held_out_to": source.held_out_to, **to_record(one)}
+        {
+            "to": source.to,
+            "held_out_to": source.held_out_to,
+            **to_record(one),
+            "sha256": _sha256(source.to),
+            "held_out_sha256": None if source.held_out_to is None else _sha256(source.held_out_to),
+        }
         for source, one in zip(sources, written, strict=True)
     ]
     value: dict[str, Any] = to_record({"how": how, "files": files})
     return value
+
+
+def _sha256(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return file_digest(opened, "sha256").hexdigest()
 
 
 def lines(sources: Sequence[Source], how: How, written: Sequence[Written]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ftctl.deployments.start import planned
+from ftctl.deployments.planned import planned
 from ftctl.deployments.target import Target
 from ftctl.engines.install import ensure
 from ftctl.errors import JobError

@@ -7,14 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from ftctl.artifacts.chat_template import saved_template, usual_kwargs
 from ftctl.artifacts.dummy import check_server
 from ftctl.artifacts.model import Artifact
-from ftctl.artifacts.weights import read_template
 from ftctl.deployments import store
-from ftctl.deployments.adapters import look_at
 from ftctl.deployments.ahead import Ahead, end_ahead
 from ftctl.deployments.attach import bring_back
 from ftctl.deployments.begin import Emit, answering, ended_unless_ready, fresh_folder, lay_out
@@ -28,26 +24,23 @@ from ftctl.deployments.checks import (
 )
 from ftctl.deployments.launch import PACE, Pace, launch_of_server, write_launch
 from ftctl.deployments.model import Deployment
-from ftctl.deployments.overlay import overlay_links, overlay_template
 from ftctl.deployments.parity import check_parity
+from ftctl.deployments.planned import base_of, overlaid, planned, recorded
 from ftctl.deployments.ports import reachable
 from ftctl.deployments.score_files import score_files
 from ftctl.deployments.store import Entry
 from ftctl.deployments.template_trial import try_templates
 from ftctl.deployments.tls import check_tls
 from ftctl.deployments.told import parity_line
-from ftctl.errors import Interrupted, UsageError
+from ftctl.errors import Interrupted
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.keep import reboot
 from ftctl.keep.stand_by import start_keeper
 from ftctl.leases.hold import NOTHING, Lease
 from ftctl.plan.model import ServePlan
-from ftctl.plan.serve import plan_serve
-from ftctl.process import NOBODY, ProcessId, boot_id, identify
+from ftctl.process import ProcessId, boot_id, identify
 from ftctl.servers import server
-from ftctl.servers.lmdeploy import OVERLAY, serves_overlay
-from ftctl.servers.vllm_lora import taken_rank
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def start(
         scoring, yes = score_files(artifact.path, plan)
         files |= scoring
         plan = replace(plan, yes=yes)
-    local = Path(_base(artifact, plan)).is_absolute()
+    local = Path(base_of(artifact, plan)).is_absolute()
     foreseen = engine_server.ahead(plan, python=engine.python, local=local, machine=machine)
     if ahead is not None and not ahead.fits(foreseen, lease):
         end_ahead(ahead)
@@ -110,13 +103,13 @@ def start(
         rendered = engine_server.render(
             plan, deploy, artifact, python=engine.python, port=port, machine=machine
         )
-        files, links = (files, {}) if plan.engine != "lmdeploy" else _overlay(plan, artifact, files)
+        files, links = (files, {}) if plan.engine != "lmdeploy" else overlaid(plan, artifact, files)
         rendered = replace(rendered, files={**rendered.files, **files}, links=links)
         here = reachable(deploy.host)
         url = f"http://{here}:{port}" if secured is None else f"https://{secured.host}:{port}"
         made_by, folder = None if run is None else str(run), ahead.folder if ahead else fresh_folder(name)
         deployment = replace(
-            _deployment(name, plan, artifact, url, folder),
+            recorded(name, plan, artifact, url, folder),
             run=made_by,
             listens=None if secured is None else here.strip("[]"),
             behind=None if behind is None else behind.front,
@@ -145,30 +138,6 @@ def start(
     return entry.deployment
 
 
-def _deployment(name: str, plan: ServePlan, artifact: Artifact, url: str, folder: Path) -> Deployment:
-    """What is known of a server before it is started."""
-    return Deployment(
-        name,
-        plan.engine,
-        plan.name,
-        url,
-        NOBODY,
-        time.time(),
-        str(folder),
-        str(artifact.path),
-        base=_base(artifact, plan),
-        adapters=plan.adapters,
-        lora_rank=taken_rank(plan, artifact),
-        template=plan.chat_template,
-        **_use(plan),
-    )
-
-
-def _base(artifact: Artifact, plan: ServePlan) -> str:
-    """The weights that the server loads first."""
-    return str(artifact.base if plan.adapter == "attach" else artifact.path)
-
-
 def _key(deploy: Deploy, behind: Behind | None, ahead: Ahead | None) -> str:
     """The key of the server: one that was begun ahead has it already. Raises Interrupted where that was
     stopped meanwhile."""
@@ -189,67 +158,8 @@ def _check_harmless(
     try_templates(artifact, plan, engine)
 
 
-def planned(
-    artifact: Artifact,
-    deploy: Deploy,
-    name: str,
-    facts: ModelFacts,
-    machine: MachineFacts,
-    engine: EngineFacts,
-    *,
-    trust: bool,
-) -> ServePlan:
-    """The plan for what the artifact really is, whatever the job foresaw.
-
-    Raises UsageError for values that contradict each other, Missing for a GPU that is not there.
-    """
-    attach = artifact.kind == "adapter"
-    base = str(artifact.base if attach else artifact.path)
-    looked = look_at(deploy.adapters or {}, base, artifact.path if attach else None)
-    plan, _ = plan_serve(
-        deploy,
-        name=name,
-        model=facts,
-        machine=machine,
-        adapter="attach" if attach else "none",
-        engine=engine,
-        trust_remote_code=trust,
-        chat_template=looked.template,
-        adapters=None if deploy.adapters is None else looked.folders,
-        lora_rank=looked.rank,
-    )
-    return replace(plan, template_kwargs=usual_kwargs(artifact.path)) if plan.kind == "generate" else plan
-
-
-def _use(plan: ServePlan) -> dict[str, Any]:
-    """What a client must know of the kind: a language model's prompts are in the server's own template."""
-    if plan.kind == "generate":
-        return {}
-    if plan.head == "yes":
-        return {"kind": plan.kind}
-    prompts = {"query_prompt": plan.query_prompt, "passage_prompt": plan.passage_prompt}
-    return {"kind": plan.kind, "query_suffix": plan.query_suffix, **prompts}
-
-
 def _tell(entry: Entry, detail: str, emit: Emit, **more: object) -> None:
     elapsed = round(store.uptime(entry), 1)
     told = {"name": entry.name, "state": "starting", "detail": detail, "elapsed": elapsed, **more}
     store.note(entry, told)
     emit("deployment", told)
-
-
-def _overlay(
-    plan: ServePlan, artifact: Artifact, files: dict[str, str]
-) -> tuple[dict[str, str], dict[str, Path]]:
-    """The files and links by which LMDeploy gets a chat template that is not the model's own, or that is told
-    something unasked, beside the `files` that there are."""
-    if not serves_overlay(plan):
-        return files, {}
-    model = Path(artifact.base or "") if artifact.kind == "adapter" else artifact.path
-    if not model.is_dir():
-        raise UsageError(
-            f"LMDeploy takes the trained chat template from the model's folder, and {model} is none",
-            "fetch the model and name its folder, or set deploy.engine: vllm",
-        )
-    own = saved_template(model) if plan.chat_template is None else read_template(Path(plan.chat_template))
-    return files | overlay_template(own, plan.template_kwargs, OVERLAY), overlay_links(model, OVERLAY)

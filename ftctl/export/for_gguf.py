@@ -114,6 +114,8 @@ def judged(found: Mapping[str, Any], end: Mapping[str, Any] | None) -> tuple[str
         raise FtctlError(
             f"the GGUF file lacks weights of the model: {', '.join(found['missing'][:5])}", BY_HAND
         )
+    if not found["same"]:
+        raise FtctlError("no tensor of the GGUF file is one of the model", BY_HAND)
     total, same, other = found["tensors"], found["same"], found["other"]
     said = [
         f"{same} of {total} tensors hold the model's weights, value by value; its vocabulary is the model's"

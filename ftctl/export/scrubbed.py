@@ -14,6 +14,7 @@ from ftctl.record import to_record
 PATH = re.compile(r"(?<![\w.:/])(?:~|\.{1,2})?(?:/[^\s/\"',;:]+)+/?|(?<!\w)file://\S+")
 ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 SECRET = re.compile(r"(?:^|[_-])(?:key|token|secrets?|passwords?|passwd|credentials?|auth)$", re.IGNORECASE)
+TOKEN = re.compile(r"\b(?:hf|sk|gh[opsu]|glpat|AKIA|xox[abp])[-_]?[A-Za-z0-9_-]{16,}")
 REFERENCE = re.compile(r"\$\{[^}]*\}")
 PRIVATE = frozenset({"engine_python", "tracking", "report_to", "stall_timeout", "max_restarts", "launcher"})
 
@@ -76,5 +77,5 @@ def scrubbed(value: Any, key: str = "") -> Any:
 def text(value: str) -> str:
     """A text without paths of the machine, addresses and references to its environment."""
     said = REFERENCE.sub("…", value)
-    said = ADDRESS.sub("…", said)
+    said = TOKEN.sub("…", ADDRESS.sub("…", said))
     return PATH.sub(lambda found: PurePath(found[0]).name, said)

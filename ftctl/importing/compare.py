@@ -33,7 +33,7 @@ REASONS: Mapping[str, str] = {
     "eval_strategy": "rows that are held out are evaluated on",
     "eval_steps": "the engine takes logging_steps where it is not set, or has no use for it",
     "save_steps": "has no effect with this save_strategy",
-    "val_size": "eval_dataset is there, or it holds nothing out",
+    "val_size": "ftctl holds the rows out itself, unless eval_dataset is there or it holds nothing out",
     "interleave_probs": "as shares of one, or not one for each dataset",
     "model_revision": "the Hub's default",
     "model_name_or_path": "the path as the job file sees it",

@@ -25,7 +25,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 LIGHT = ("#1f5fa8", "#bb4d00", "#1d7a46", "#7b4aa3", "#a8324f", "#55606e")
 DARK = ("#7fb4f0", "#f0a365", "#79c99a", "#c5a1e6", "#ef8ba3", "#a0a9b5")
@@ -113,14 +113,16 @@ def draw_lines(axes: Axes, chart: dict[str, Any], form: str) -> None:
         elif len(line["x"]) == 1:
             axes.plot(line["x"], line["y"], "o", color=ink, markersize=5, label=line["label"])
         else:
-            axes.plot(line["x"], line["y"], color=ink, label=line["label"])
+            axes.plot(line["x"], line["y"], color=ink, label=line["label"], clip_on=False)
     if chart.get("log"):
         axes.set_yscale("log")
     elif chart.get("zero"):
         axes.set_ylim(bottom=0)
     axes.set_xlabel(chart["x_label"], loc="right")
     axes.xaxis.set_major_formatter(FuncFormatter(clock if chart.get("time") else whole))
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=not chart.get("time"), min_n_ticks=2, steps=STEPS))
+    axes.xaxis.set_major_locator(
+        moments(axes) if chart.get("time") else MaxNLocator(6, integer=True, min_n_ticks=2, steps=STEPS)
+    )
     if not chart.get("log"):
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
         axes.yaxis.set_major_formatter(FuncFormatter(short))
@@ -158,6 +160,15 @@ def whole(value: float, _: object) -> str:
 
 def short(value: float, _: object) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("e-0", "e-").replace("-", "−")
+
+
+def moments(axes: Axes) -> MultipleLocator:
+    """Ticks that are round as times, at most seven."""
+    span = axes.get_xlim()[1] - axes.get_xlim()[0]
+    fitting = (
+        step for unit in (1, 60, 3600) for one in (1, 2, 5, 10, 15, 30) if span / (step := one * unit) <= 6
+    )
+    return MultipleLocator(next(fitting, 24 * 3600 * max(1, round(span / 6 / 24 / 3600))))
 
 
 def clock(value: float, _: object) -> str:

@@ -6,6 +6,7 @@ standard output, `doing`, `done` and `total`; last words come on standard error.
 """
 
 import json
+import os
 import pathlib
 import sys
 import time
@@ -19,10 +20,11 @@ REFUSED = 2  # the exit code with words for the user
 
 
 class Teller:
-    """Tells progress at a pace that can be read."""
+    """Tells progress at a pace that can be read, and ends the program once nobody is left to be told."""
 
     def __init__(self) -> None:
         self.last = ("", 0.0)
+        self.parent = os.getppid()
 
     def __call__(self, doing: str, done: int, total: int) -> None:
         """See scorer.Tell."""
@@ -30,6 +32,8 @@ class Teller:
         if done < total and doing == self.last[0] and now - self.last[1] < PACE:
             return
         self.last = (doing, now)
+        if os.getppid() != self.parent:
+            sys.exit("ftctl is gone")
         print(json.dumps({"doing": doing, "done": done, "total": total}), flush=True)
 
 

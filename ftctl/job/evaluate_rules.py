@@ -31,6 +31,9 @@ def _rows(job: View) -> Broken:
     if job.wrong("evaluate", "data") or job.wrong("data", "test") or job.wrong("train", "task"):
         return
     given = job.has("evaluate.data") or job.has("data.test") or job.has("evaluate.tasks")
+    if isinstance(job.get("data.test"), int | float) and not job.has("train"):
+        said = "is a share of the rows that are trained on, and the job trains nothing"
+        yield ("data", "test"), (said, "name a file of rows")
     if not given and job.get("train.task") not in RETRIEVAL:
         remedy = "write for example data: data/test.jsonl"
         yield ("evaluate", "data"), ("is missing, and data.test is not set", remedy)

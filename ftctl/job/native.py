@@ -119,7 +119,7 @@ SAME: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 
-_SECRET = re.compile(r"(?:^|_)(?:token|password|secret|api_key|auth_key)$")
+_SECRET = re.compile(r"(?:^|_)(?:(?<!per_)token|password|secret|api_key|auth_key)$")
 
 
 def table(document: Mapping[str, Any], block: str) -> str:

@@ -26,6 +26,7 @@ def apply(root: Node, overrides: tuple[str, ...], schema: Schema) -> tuple[Node,
             place = Place(f"--set {_cut(text)}")
             problems.append(problem(place, (), "this is not KEY=VALUE", "write --set train.epochs=1"))
             continue
+        path = _named(path, schema, values(root))
         found = at(schema, values(root), path)
         secret = found is not None and found.get(SECRET)
         place = Place(f"--set {key.strip()}={'…' if secret else _cut(value)}")
@@ -44,6 +45,16 @@ def _path(key: str) -> Path | None:
     if not all(part and part == part.strip() for part in parts):
         return None
     return tuple(int(part) if part.isascii() and part.isdigit() else part for part in parts)
+
+
+def _named(path: Path, schema: Schema, document: Any) -> Path:
+    """The path with a name of the user's own, in which dots may be, as one part: evaluate.gate's, say."""
+    for depth in range(1, len(path) - 1):
+        level = at(schema, document, path[:depth])
+        others = None if level is None else level.get("additionalProperties")
+        if isinstance(others, dict) and types(others) == {"string"}:
+            return (*path[:depth], ".".join(map(str, path[depth:])))
+    return path
 
 
 def _read(text: str, schema: Schema | None, place: Place) -> tuple[Node | None, tuple[Problem, ...]]:

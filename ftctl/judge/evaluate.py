@@ -22,14 +22,14 @@ from ftctl.judge.ask_chat import PREDICTIONS, Endpoint, Manner, Tell, ask
 from ftctl.judge.question_files import LaidOut, lay_out
 from ftctl.record import to_record
 from ftctl.run.find import find
+from ftctl.trainers.parted import place
 
 REQUEST = "request.json"
 COUNTED = ("figures.json", "scores.jsonl", "statistics.npz")
 FIGURES = COUNTED[0]
 EVALUATIONS = "evaluations"
 COMPARISON = "comparison.json"
-BASE, TUNED = "base", "tuned"
-HELD_OUT = "data/test_{}.jsonl"  # in a run: what is held out of each training file
+BASE, TUNED, TEST = "base", "tuned", "test"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def wanted_of(job: Job, run: Path | None = None) -> Wanted | None:
     files = job.evaluate.data or (data.test if data is not None else ())
     if not files and run is not None and data is not None and data.test_share:
         files = tuple(
-            replace(dataset, path=run / HELD_OUT.format(number), max_samples=None, weight=None)
+            replace(dataset, path=run / place(TEST, number), max_samples=None, weight=None)
             for number, dataset in enumerate(data.train)
         )
     return Wanted(job.evaluate, files) if files or job.evaluate.tasks else None

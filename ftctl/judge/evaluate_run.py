@@ -11,7 +11,7 @@ from typing import Any
 
 from ftctl.artifacts.dummy import DUMMY
 from ftctl.artifacts.model import Artifact
-from ftctl.deployments.start import planned
+from ftctl.deployments.planned import planned
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 from ftctl.facts.model import EngineFacts, MachineFacts

@@ -23,7 +23,7 @@ from ftctl.judge.measured import Measurement
 from ftctl.judge.records import measured_in, other_of
 from ftctl.judge.serving import name_of, served_for_a_while
 from ftctl.judge.subject import Subject
-from ftctl.judge.verdict import Verdict, record, verdict
+from ftctl.judge.verdict import Verdict, record, recorded_gains, verdict
 from ftctl.leases.hold import NOTHING
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
@@ -80,7 +80,10 @@ def held(subject: Subject) -> Verdict | None:
         return base or elsewhere(other)
 
     own = measured_in(subject.place / TUNED, subject.name)
-    found = verdict(gate, own, find, hashes=subject.target.artifact.hashes)
+    hashes, asked = subject.target.artifact.hashes, subject.wanted.block.compare
+    compare = BASE if asked in (None, BASE) else f"run:{asked}"
+    paired = recorded_gains(subject.place)
+    found = verdict(gate, own, find, hashes=hashes, compared=compare, paired=paired)
     if run is not None and subject.place == run / EVALUATIONS:
         record(RunDir(run), found)
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 PARTS = ("gain.low", "gain.high", "gain", "low", "high")
@@ -81,12 +81,13 @@ class Ruled(NamedTuple):
 class Known:
     """What was measured: the model's own figures, those of what the rules name, and the paired differences.
 
-    A text in place of figures says why there are none.
+    A text in place of figures says why there are none; `missing` says it of single ones.
     """
 
     own: Mapping[str, Figure]
     others: Mapping[str, Mapping[str, Figure] | str]
     gains: Mapping[str, Figure] | str
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def split(key: str) -> tuple[str, str]:
@@ -187,7 +188,8 @@ def _value(rule: Rule, known: Known) -> tuple[float | None, str]:
         return None, figures
     figure = figures.get(rule.figure)
     if figure is None:
-        return None, f"{rule.figure} was not measured"
+        why = known.missing.get(rule.figure, "")
+        return None, f"{rule.figure} was not measured{f': {why}' if why else ''}"
     value = {"low": figure.low, "high": figure.high}.get(rule.part.rpartition(".")[2], figure.value)
     if value is None:
         return None, f"{rule.figure} has no interval"

@@ -15,7 +15,7 @@ from typing import Any
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments import store
 from ftctl.deployments.model import Deployment
-from ftctl.deployments.start import planned
+from ftctl.deployments.planned import planned
 from ftctl.deployments.store import Entry
 from ftctl.errors import FtctlError
 from ftctl.facts.model import EngineFacts

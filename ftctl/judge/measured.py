@@ -15,7 +15,7 @@ class Measurement:
     """`values` are the figures, `rows` those of each row by its id, `test` a hash of what was asked.
 
     `known` holds the intervals where they were recorded; of others they are drawn from the rows. `lower` are
-    the figures of which less is better.
+    the figures of which less is better; `missing` says of others why they could not be computed.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Measurement:
     rows: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     known: Mapping[str, Figure] = field(default_factory=dict)
     lower: frozenset[str] = frozenset()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def figures(self, wanted: Iterable[str]) -> dict[str, Figure]:
         """All figures; those that are `wanted` with their intervals, where rows give them."""

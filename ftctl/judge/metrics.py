@@ -140,7 +140,7 @@ def _asked() -> tuple[Metric, ...]:
             "your function",
             Option("function", "function", "Where it is, as `check.py:ok`.", REQUIRED),
             Option("timeout", "number", "Seconds for one call.", 10.0, least=0.01),
-            Option("memory", "number", "GiB of memory that its process may take.", 2.0, least=0.1),
+            Option("memory", "number", "GiB of address space for it; torch needs more.", 2.0, least=0.1),
             Option("interpreter", "file", "The Python that runs it; left out, the judge's own."),
             needs="answer",
         ),

@@ -59,12 +59,13 @@ def measured_in(folder: Path, name: str) -> Measurement | None:
     figures, request = records.read_json("figures.json"), records.read_json("request.json")
     if not isinstance(figures, dict) or not isinstance(request, dict):
         return None
-    found = {key: _figure(value) for key, value in figures.get("figures", {}).items()}
+    found = {key: figure_of(value) for key, value in figures.get("figures", {}).items()}
     known = {key: figure for key, figure in found.items() if figure is not None}
     values = {key: figure.value for key, figure in known.items()}
     lower = frozenset(key for key, value in figures["figures"].items() if key in known and _lower(value))
     rows = dict(_scores(folder / "scores.jsonl"))
-    return Measurement(name, str(request.get("digest", "")), values, rows, known, lower)
+    missing = figures.get("missing") or {}
+    return Measurement(name, str(request.get("digest", "")), values, rows, known, lower, missing)
 
 
 def _lower(value: Mapping[str, Any]) -> bool:
@@ -93,9 +94,10 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
         return
 
 
-def _figure(value: Any) -> Figure | None:
-    """A recorded figure; None where it has no number."""
-    numbers: list[Any] = [value.get(part) if isinstance(value, dict) else None for part in Figure._fields]
+def figure_of(value: Any, key: str = "value") -> Figure | None:
+    """A recorded figure, its number under `key`; None where it has none."""
+    parts = (key, "low", "high")
+    numbers: list[Any] = [value.get(part) if isinstance(value, dict) else None for part in parts]
     whole = all(number is None or isinstance(number, int | float) for number in numbers)
     return Figure(*numbers) if whole and numbers[0] is not None else None
 

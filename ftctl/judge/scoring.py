@@ -169,15 +169,14 @@ def _run(
 
 
 def _pass_on(log: Path, heard: int, tell: Tell) -> int:
-    """Tell the newest whole line of progress after `heard` bytes. Returns how many bytes are read."""
+    """Tell the whole lines of progress after `heard` bytes. Returns how many bytes are read by now."""
     with open(log, "rb") as file:
         file.seek(heard)
         text, _, _ = file.read().rpartition(b"\n")
-    for line in reversed(text.splitlines()):
+    for line in text.splitlines():
         if line.startswith(b'{"doing"'):
             value = json.loads(line)
             tell(value["doing"], value["done"], value["total"])
-            break
     return heard + len(text)
 
 

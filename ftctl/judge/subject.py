@@ -53,7 +53,7 @@ def subject_of(
     target, entry = _found(text)
     job = target.job
     block = asked_block(job.evaluate or Evaluate(), overrides)
-    wanted = wanted_of(replace(job, evaluate=block))
+    wanted = wanted_of(replace(job, evaluate=block), target.run)
     if wanted is None:
         raise UsageError(f"{text} has no questions to be asked", "name a file of them: --data test.jsonl")
     for dataset in wanted.files:

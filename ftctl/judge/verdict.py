@@ -11,6 +11,7 @@ from typing import Any
 from ftctl.errors import FtctlError, GateNotMet
 from ftctl.judge.gate import Figure, Known, Rule, Ruled, judge, parse
 from ftctl.judge.measured import Measurement, gains
+from ftctl.judge.records import figure_of
 from ftctl.record import to_record
 from ftctl.run.directory import RunDir
 
@@ -67,8 +68,18 @@ def verdict(
         own.figures(wanted),
         {name: one if isinstance(one, str) else one.figures(()) for name, one in others.items()},
         one if isinstance(one := others.get(compared, ""), str) else paired(own, one, gained),
+        own.missing,
     )
     return Verdict(tuple(judge(rule, known) for rule in rules), hashes or {}, own.test)
+
+
+def recorded_gains(evaluations: Path) -> Paired:
+    """The paired differences that a folder of evaluations records; else they are drawn from the rows."""
+    record = RunDir(evaluations).read_json("comparison.json")
+    if not isinstance(record, dict):
+        return gains
+    found = {name: figure_of(pair, "difference") for name, pair in (record.get("paired") or {}).items()}
+    return lambda own, other, names: {name: figure for name, figure in found.items() if figure is not None}
 
 
 def _same(own: Measurement, other: Measurement, name: str) -> Measurement | str:

@@ -17,6 +17,7 @@ from ftctl.plan.compute import (
 )
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import TrainPlan
+from ftctl.plan.parts import quotas
 
 NOTHING = "set: it learns nothing, takes no GPU, and says so in all that it writes"
 # Usual starting points: adapters take about ten times the rate of whole weights (LLaMA-Factory's own
@@ -90,13 +91,13 @@ def _steps(job: Job, facts: Facts, batch: Batch, made: Decisions) -> int | None:
     if train is None or data is None or train.packing or data.mix != "concat":
         return None
     rows = rows_of(job, facts)
-    held_out = data.eval_share or 0
-    rows -= math.ceil(rows * held_out) if held_out < 1 else int(held_out)
+    held_out = sum(map(sum, quotas(job, facts)))
+    rows -= held_out
     steps = math.ceil(rows / batch.size) if rows > 0 else 0
     if steps:
         made.chose("steps per epoch", steps, f"{rows} rows in batches of {batch.size}")
     elif facts.train_data:
-        made.refuse(
-            "data.eval", f"holds out {held_out} of the rows and leaves none to train on", "hold out fewer"
-        )
+        key = "data.eval" if data.eval_share is not None else "data.test"
+        what = f"{held_out} of the {rows + held_out} rows are held out, which leaves none to train on"
+        made.refuse(key, what, "hold out fewer")
     return steps

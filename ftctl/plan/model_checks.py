@@ -9,7 +9,6 @@ from dataclasses import replace
 from ftctl.errors import Problem
 from ftctl.facts.model import DatasetFacts, ModelFacts
 from ftctl.job.model import RETRIEVAL, Deploy, Job, Train, problem_at
-from ftctl.servers.vllm_model_types import needs_own_code
 from ftctl.trainers.model_types import OTHERS, TRAINABLE
 
 SHOWN = 12  # names that a message lists
@@ -65,7 +64,11 @@ def _type(job: Job, model: ModelFacts) -> Iterator[tuple[str, str, str]]:
 def served_code(model: ModelFacts, deploy: Deploy, *, trust: bool) -> list[tuple[str, str]]:
     """What keeps a model from being served as it is, and the way out: code of its own, not allowed."""
     allowed = trust or any(deploy.native.get(name) for name in ("trust_remote_code", "trust-remote-code"))
-    if not model.own_code or allowed or not needs_own_code(model.model_type):
+    if not model.own_code or allowed:
+        return []
+    from ftctl.servers.vllm_model_types import needs_own_code  # 7 ms with its package, for such a model only
+
+    if not needs_own_code(model.model_type):
         return []
     what = f"{model.architecture} is code of the model's own, which runs only where the job allows it"
     return [

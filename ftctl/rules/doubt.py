@@ -29,6 +29,7 @@ _DERIVED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"(disable_)?gradient_checkpointing", ("train.gradient_checkpointing", "model.path")),
     (r"per_device_.*_batch_size|gradient_accumulation_steps", (*_BATCH, "data.eval")),
     (r"eval_.*|val_size", ("data.eval", "train.eval_every")),
+    (r"eval_dataset", ("data.train",)),
     (r"interleave_probs|mix_strategy", ("data.train", "data.mix")),
     (r"include_num_input_tokens_seen", ("train.packing",)),
     (r"(quantization|double_quantization).*", ("train.quantization",)),

@@ -17,8 +17,8 @@ from ftctl.errors import FtctlError, GateNotMet, Interrupted
 from ftctl.judge.held_out import relevance_in
 from ftctl.judge.measure import Case, measure_base, measure_tuned, without_base
 from ftctl.judge.model import Evaluation
-from ftctl.judge.records import measured_of, other_of
-from ftctl.judge.verdict import VERDICT, Verdict, not_met, record, verdict
+from ftctl.judge.records import EVALUATIONS, measured_of, other_of
+from ftctl.judge.verdict import Verdict, not_met, record, recorded_gains, verdict
 from ftctl.plan.model import Plan
 from ftctl.run.directory import STOP, RunDir
 from ftctl.trainers.flagembedding import data_of
@@ -28,7 +28,6 @@ PACE = 2.0  # seconds between two events of progress
 
 def judge_base(run: RunDir, plan: Plan, tuned: Artifact) -> Evaluation:
     """Measure the base model; where it cannot be served the evaluation says why, and the run goes on."""
-    run.remove(VERDICT)  # of an earlier attempt
     with phase(run, "judge base"):
         case = _case(run, plan)
         try:
@@ -72,7 +71,15 @@ def hold(run: RunDir, plan: Plan, artifact: Artifact) -> Verdict | None:
     gate = plan.job.evaluate.gate if plan.job.evaluate is not None else {}
     if not gate:
         return None
-    found = verdict(gate, measured_of(run.path), other_of(run.path), hashes=artifact.hashes)
+    asked = plan.job.evaluate.compare if plan.job.evaluate is not None else None
+    found = verdict(
+        gate,
+        measured_of(run.path),
+        other_of(run.path),
+        hashes=artifact.hashes,
+        compared="base" if asked in (None, "base") else f"run:{asked}",
+        paired=recorded_gains(run.path / EVALUATIONS),
+    )
     record(run, found)
     return found
 

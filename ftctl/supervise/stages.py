@@ -156,6 +156,7 @@ def serve_and_judge(run: RunDir, artifact: Artifact, ahead: ServerAhead) -> None
     plan = plan_of(run)
     if plan.job.deploy is None:
         return
+    run.remove("verdict.json")  # of an earlier attempt
     if judged(plan):
         from ftctl.supervise.judging import judge, judge_base
 
@@ -171,6 +172,10 @@ def serve_and_judge(run: RunDir, artifact: Artifact, ahead: ServerAhead) -> None
         evaluate(run, plan, artifact)
     else:
         serve(run, plan, artifact, ahead)
+        if plan.job.evaluate is not None and plan.job.evaluate.gate:
+            run.emit(
+                "warning", {"message": "the gate is not judged: nothing is measured of a dummy's vectors"}
+            )
 
 
 def serve(run: RunDir, plan: Plan, artifact: Artifact, ahead: ServerAhead) -> None:

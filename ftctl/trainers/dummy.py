@@ -17,6 +17,7 @@ from ftctl.job.model import Train
 from ftctl.plan.compute import rows_of
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
+from ftctl.trainers import parted
 from ftctl.trainers.start import INSIDE, interpreter, training
 
 NAME = "dummy"
@@ -89,8 +90,8 @@ def program(plan: Plan) -> str:
 
 
 def render_data(plan: Plan, python: str) -> Rendered | None:
-    """Nothing: the dummy reads no data. That the rows can be trained on has been seen while planning."""
-    return None
+    """The parts of files of which rows are held out, as for an engine, though it reads none of them."""
+    return parted.render(plan, python)
 
 
 def render_merge(plan: Plan) -> Rendered | None:

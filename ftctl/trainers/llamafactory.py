@@ -17,6 +17,7 @@ from ftctl.events import Event, parse
 from ftctl.job.model import Dataset, Deploy, Train
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
+from ftctl.trainers import parted
 from ftctl.trainers.dataset_info import dataset_info_entry
 from ftctl.trainers.start import (
     CACHE,
@@ -68,8 +69,8 @@ def program(plan: Plan) -> str:
 
 
 def render_data(plan: Plan, python: str) -> Rendered | None:
-    """Nothing: the engine reads every file as it is, by what `dataset_info.json` says of it."""
-    return None
+    """The parts of the files of which rows are held out; any other file the engine reads as it is."""
+    return parted.render(plan, python)
 
 
 def render_merge(plan: Plan) -> Rendered | None:
@@ -140,13 +141,16 @@ def _datasets(plan: Plan) -> tuple[dict[str, Any], dict[str, Path]]:
     """The registry of data files, and the links in `data/` that its file names point to."""
     info: dict[str, Any] = {}
     links: dict[str, Path] = {}
-    data = plan.job.data
-    named = (
-        []
-        if data is None
-        else [("train", data.train, plan.facts.train_data), ("eval", data.eval, plan.facts.eval_data)]
-    )
-    for kind, datasets, facts in named:
+    data, facts_of = plan.job.data, plan.facts
+    if data is None:
+        return info, links
+    written = parted.sides(plan)
+    for kind in written[:2] if "eval" in written else written[:1]:
+        for number, (dataset, fact) in enumerate(zip(data.train, facts_of.train_data, strict=True)):
+            one, known = parted.part(dataset, fact)
+            info[f"{kind}_{number}"] = dataset_info_entry(known, f"../{parted.place(kind, number)}", one)
+    named = [] if written else [("train", data.train, facts_of.train_data)]
+    for kind, datasets, facts in (*named, ("eval", data.eval, facts_of.eval_data)):
         for number, (dataset, fact) in enumerate(zip(datasets, facts, strict=True)):
             name = f"{kind}_{number}"
             link = f"data/{name}.{fact.file_type}"
@@ -266,10 +270,8 @@ def _evaluation(plan: Plan, train: Train, decided: TrainPlan) -> dict[str, Any]:
     with_saving = train.checkpoints.every if train.checkpoints.keep_best is not None else "epoch"
     arguments = strategy("eval", train.eval_every or with_saving)
     arguments["per_device_eval_batch_size"] = decided.micro_batch_size
-    if data.eval:
-        arguments["eval_dataset"] = ",".join(f"eval_{number}" for number in range(len(data.eval)))
-    else:
-        arguments["val_size"] = data.eval_share
+    files = data.eval or data.train  # each training file has a part of its own that is held out
+    arguments["eval_dataset"] = ",".join(f"eval_{number}" for number in range(len(files)))
     return arguments
 
 

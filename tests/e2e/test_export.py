@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from ftctl.artifacts.verify import file_hashes, verify_adapter, verify_model
+from ftctl.export.for_gguf import CHECK
 from ftctl.facts.model import EngineFacts
 from ftctl.job.model import Deploy, Model, Train
 from ftctl.plan.model import Plan
@@ -123,7 +125,13 @@ def test_gguf_holds_the_models_weights(ftctl: Cli, llamafactory_python: Path) ->
     assert "21 of 21 tensors hold the model's weights, value by value" in answer.out
     names = {path.name for path in (ftctl.cwd / "there").iterdir()}
     assert names == {"small.gguf", "README.md", "ftctl-export.json"}
-    assert (ftctl.cwd / "there" / "small.gguf").read_bytes()[:4] == b"GGUF"
+    file = ftctl.cwd / "there" / "small.gguf"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x7f")  # a number of the last tensor becomes another
+    (reader,) = (ftctl.home / "ftctl" / "converters").glob("gguf-reader-*")
+    again: list[str | Path] = [llamafactory_python, "-P", CHECK, file, run.path / "output"]
+    env = {**os.environ, "PYTHONPATH": str(reader)}
+    found = json.loads(subprocess.run(again, env=env, check=True, capture_output=True, timeout=120).stdout)
+    assert (found["same"], len(found["other"]), found["tokens"]) == (20, 1, True)
 
 
 def test_a_tokenizer_that_llama_cpp_does_not_know_is_said(trained_run: TrainedRun) -> None:

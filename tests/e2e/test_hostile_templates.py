@@ -14,6 +14,7 @@ from tests.unit.test_template_trial import LOOP
 
 pytestmark = pytest.mark.engine
 
+LARGE = "{{ 'a' * 10**10 }}"
 DOUBLED = "{% set n = namespace(x='aaaa') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
 
 
@@ -21,9 +22,8 @@ DOUBLED = "{% set n = namespace(x='aaaa') %}{% for i in range(60) %}{% set n.x =
     ("template", "said"),
     [
         (LOOP, "does not end"),
-        ("{{ lipsum(n=1000000) }}", "does not end"),
         (DOUBLED, "takes more than 1,024 MiB of memory"),
-        ("{{ 'a' * 10**10 }}", "takes more than 1,024 MiB of memory"),
+        (LARGE, "takes more than 1,024 MiB of memory"),
         ("{{ '%9999999999d' % 1 }}", "takes more than 1,024 MiB of memory"),
         ("{{ 'a' * 20000000 }}", "makes more than 10,000,000 characters"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "calls itself without end"),
@@ -50,16 +50,16 @@ def test_a_deployment_with_such_a_template_is_one_error(
     ftctl: Cli, tiny_model: Path, vllm_python: Path
 ) -> None:
     subprocess.run(["cp", "-r", tiny_model, ftctl.cwd / "m"], check=True)
-    (ftctl.cwd / "m" / "chat_template.jinja").write_text(LOOP)
+    (ftctl.cwd / "m" / "chat_template.jinja").write_text(LARGE)
     answer = ftctl("deploy", "m", "--engine-python", vllm_python, timeout=120, code=1)
-    assert "its chat template does not end" in answer.err
+    assert "its chat template takes more than" in answer.err
     assert ftctl("ps", "--all", "--json", code=0).data["deployments"] == []
 
 
 def test_a_training_renders_no_such_template_either(ftctl: Cli, tiny_model: Path) -> None:
     subprocess.run(["cp", "-r", tiny_model, ftctl.cwd / "m"], check=True)
-    (ftctl.cwd / "m" / "chat_template.jinja").write_text(LOOP)
+    (ftctl.cwd / "m" / "chat_template.jinja").write_text(LARGE)
     model = {"path": "m", "template": "qwen3_nothink"}
     job = demo_job(Path("m"), ftctl.cwd / "job.yaml", model=model)
     answer = ftctl("plan", job, "--check-template", timeout=240, code=1)
-    assert "the model's chat template does not end" in answer.err
+    assert "the model's chat template takes more than" in answer.err

@@ -104,6 +104,8 @@ def test_a_whole_job_ends_in_a_server_that_answers_word_for_word(
     place = {"url": listed["address"], "model": "whole", "key_file": Path(listed["folder"]) / "key"}
     assert word_for_word(place, ROWS) >= 0.9 * len(ROWS)
     stopping("stop", "whole", code=0)
+    made = stopping("export", "whole", tmp_path / "ollama", "--to", "ollama", code=0)
+    assert "gives the tokens of the training in 9 conversations" in made.out
     base = deploy(stopping, tiny_model, "base", *overrides())
     assert word_for_word(base, ROWS[:20]) == 0
     assert base["parity"]["note"] == "no trained template to compare with: parity not checked"

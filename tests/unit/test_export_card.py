@@ -59,6 +59,8 @@ def test_it_keeps_paths_and_secrets_to_itself(tmp_path: Path) -> None:
         ("https://me:word@host/x", "…"),
         ("${env:HF_TOKEN}", "…"),
         ("cosine", "cosine"),
+        ("hf_" + 20 * "aB1", "…"),
+        ("hf_model", "hf_model"),
         ("from /a/b to /c/d", "from b to d"),
     ],
 )

@@ -35,6 +35,7 @@ def test_a_file_that_is_the_model() -> None:
     [
         ({"tokens": False}, "another vocabulary"),
         ({"template": False}, "another chat template"),
+        ({"same": 0, "other": ["a", "b", "c"]}, "no tensor of the GGUF file"),
         ({"missing": ["model.norm.weight"]}, r"lacks weights of the model: model\.norm\.weight"),
     ],
 )

@@ -37,7 +37,8 @@ def test_a_model_without_chat_template_says_so(tmp_path: Path) -> None:
 
 
 def test_links_as_in_a_hub_cache_are_followed(tmp_path: Path) -> None:
-    whole = write_model(tmp_path / "blobs")
+    whole = write_model(tmp_path / "larger disk")
+    (tmp_path / "blobs").symlink_to(whole)
     snapshot = tmp_path / "snapshots" / "0123"
     snapshot.mkdir(parents=True)
     for file in whole.iterdir():

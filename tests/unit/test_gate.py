@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from ftctl.job.load import load
 from ftctl.judge.bootstrap import means
 from ftctl.judge.gate import Figure, Known, Malformed, judge, parse
 from ftctl.judge.measured import Measurement
@@ -153,3 +155,12 @@ def test_a_model_that_was_not_measured_meets_nothing() -> None:
     found = verdict({"ndcg@10": ">= 0"}, None, lambda name: "never")
     assert [rule.why for rule in found.rules] == ["ndcg@10 was not measured"]
     assert not found.met
+
+
+def test_a_rule_of_a_figures_part_is_set_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text("name: a\nmodel: x/y\ndeploy: {}\nevaluate: {data: rows.jsonl, compare: base}\n")
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
+    job = load(file, ("evaluate.gate.exact_match.gain.low=> 0", "evaluate.gate.latency_p99=<= 2"))
+    assert job.evaluate is not None
+    assert dict(job.evaluate.gate) == {"exact_match.gain.low": "> 0", "latency_p99": "<= 2"}

@@ -12,8 +12,9 @@ import pytest
 
 from ftctl.artifacts.model import Artifact
 from ftctl.deployments.replace import open_gate
+from ftctl.deployments.target import Target
 from ftctl.errors import GateNotMet
-from ftctl.job.model import Evaluate, Job, Model, Resources
+from ftctl.job.model import Deploy, Evaluate, Job, Model, Resources
 from ftctl.judge.at_switch import gate_of
 from ftctl.judge.measured import Measurement
 from ftctl.judge.model import Evaluation, Measured
@@ -35,6 +36,10 @@ def job(**gate: str) -> Job:
     return Job("bot", model, None, None, Resources(), None, file, "", evaluate=Evaluate(gate=rules))
 
 
+def target(asked: Job, artifact: Artifact, run: Path) -> Target:
+    return Target(artifact, Deploy(), "bot", asked, run)
+
+
 def run_with(tmp_path: Path, asked: Job) -> Path:
     """A run that was measured, with its verdict."""
     run = RunDir(tmp_path / "run")
@@ -50,9 +55,9 @@ def run_with(tmp_path: Path, asked: Job) -> Path:
 def test_a_verdict_of_the_same_files_counts(tmp_path: Path) -> None:
     good, bad = job(ndcg_10=">= 0.5"), job(ndcg_10=">= 0.6")
     artifact = Artifact("model", tmp_path, hashes=HASHES)
-    assert gate_of(good, artifact, run_with(tmp_path, good), "front") is open_gate
+    assert gate_of(target(good, artifact, run_with(tmp_path, good)), "front") is open_gate
     with pytest.raises(GateNotMet) as caught:
-        gate_of(bad, artifact, run_with(tmp_path, bad), "front")
+        gate_of(target(bad, artifact, run_with(tmp_path, bad)), "front")
     assert caught.value.message == "the gate is not met: ndcg@10 is 0.510, 0.090 short: >= 0.6"
     assert caught.value.remedy.startswith("front serves on as before")
     assert caught.value.exit_code == 3
@@ -66,12 +71,11 @@ def test_a_verdict_of_other_files_or_rules_does_not(tmp_path: Path) -> None:
         (Artifact("model", tmp_path, hashes=HASHES), job(ndcg_10=">= 0.4")),
         (Artifact("model", tmp_path), good),
     ):
-        assert gate_of(asked, artifact, run, "front") is not open_gate
+        assert gate_of(target(asked, artifact, run), "front") is not open_gate
 
 
 def test_without_a_gate_every_server_may_take_over(tmp_path: Path) -> None:
-    assert gate_of(job(), Artifact("model", tmp_path), tmp_path, "front") is open_gate
-    assert gate_of(job(ndcg_10="> 0"), Artifact("model", tmp_path), None, "front") is open_gate
+    assert gate_of(target(job(), Artifact("model", tmp_path), tmp_path), "front") is open_gate
 
 
 def test_a_base_that_was_not_measured_is_said(tmp_path: Path) -> None:

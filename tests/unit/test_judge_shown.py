@@ -97,3 +97,14 @@ def test_runs_list_what_was_measured(ftctl: Cli) -> None:
     shown = ftctl("runs", code=0).out
     assert "nDCG@10" in shown
     assert "0.560 → 0.510" in shown
+
+
+def test_a_list_of_runs_names_the_figure_where_they_are_not_all_of_retrieval(ftctl: Cli) -> None:
+    for name, figures in (("one", {"exact_match": 0.75}), ("other", {"ndcg@10": 0.5})):
+        run = RunDir(ftctl.cwd / "runs" / name / "20260101-120000-abcd")
+        run.write_json("run.json", {"name": name, "id": run.path.name, "created": 1.0})
+        run.write_json("evaluation.json", {"tuned": {"figures": figures}})
+    shown = ftctl("runs", code=0).out
+    assert "exact_match 0.750" in shown
+    assert "ndcg@10 0.500" in shown
+    assert shown.splitlines()[0].endswith("measured")

@@ -175,4 +175,4 @@ def from_arrays(arrays: Mapping[str, Array], at: Array) -> Figure:
 
 
 def _divided(above: Array, below: Array, without: float = np.nan) -> Array:
-    return np.divide(above, below, out=np.full_like(above, without), where=below > 0)
+    return np.divide(above, below, out=np.full(above.shape, without), where=below > 0)
