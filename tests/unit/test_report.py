@@ -105,6 +105,14 @@ def test_a_note_on_every_evaluation_is_told_once(whole: RunDir) -> None:
     assert ": 20 rows are few" not in words
 
 
+def test_the_parts_of_a_split_have_their_counts_and_hashes(whole: RunDir) -> None:
+    parts = {"test": {"rows": 9, "sha256": "a" * 64}, "train": {"rows": 71, "sha256": "b" * 64}}
+    whole.write_json("data/split.json", {"version": 1, "seed": 42, "parts": parts})
+    told = document(built(whole), {})
+    assert "| part (seed 42) | rows | sha256 of its rows |" in told
+    assert f"| train | 71 | {'b' * 64} |\n| test | 9 | {'a' * 64} |" in told
+
+
 def test_what_a_run_does_not_have_is_left_out_in_one_line(tmp_path: Path) -> None:
     run = run_in(tmp_path / "runs")
     made = built(run)
