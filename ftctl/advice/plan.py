@@ -80,7 +80,7 @@ def _rate(plan: Plan, said: str, *, above: float = float("inf"), below: float = 
 
 def _epochs_many(plan: Plan, train: Train) -> str | None:
     epochs = _epochs(plan, train)
-    if epochs is None or epochs <= EPOCHS[1]:
+    if epochs is None or epochs <= EPOCHS[1] or train.early_stopping is not None:
         return None
     return f"{epochs:.4g} epochs are more than the {EPOCHS[0]} to {EPOCHS[1]} that guides take"
 
