@@ -101,6 +101,11 @@ def _planned(looked: Found, doubt: Doubt, *, anywhere: bool) -> tuple[Plan, list
         plan = _ruled(plan, found, None if anywhere else _packages(facts.trainer), doubt)
     if job.deploy is not None:
         plan = _served(plan, job.deploy, found, doubt, anywhere=anywhere)
+    if job.evaluate is not None:
+        from ftctl.plan.evaluating import check_evaluation, evaluation_choices  # most jobs evaluate nothing
+
+        found += check_evaluation(plan)
+        plan = replace(plan, choices=plan.choices + evaluation_choices(plan))
     return plan, found
 
 

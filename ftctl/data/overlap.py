@@ -82,7 +82,7 @@ def spoken_rows(dataset: Dataset) -> Iterator[tuple[int, list[str]]]:
                 columns = formats.columns_of(form, dataset, row.value)
                 tags = formats.tags_of(form, dataset)
             texts = spoken_of(form, row.value, columns, tags)
-            if texts:
+            if texts and all(isinstance(text, str) for text in texts):
                 yield row.line, texts
     except (OSError, FtctlError):
         return
