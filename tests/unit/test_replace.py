@@ -95,3 +95,9 @@ def test_the_canary_is_looked_at_before_anything_starts(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(UsageError, match="has 0 prompts"):
         check_deploy(Deploy(proxy=True, canary=file), "ft", {})
+    for kept, why in ((tmp_path, "Is a directory"), (tmp_path / "none.txt", "No such file or directory")):
+        with pytest.raises(UsageError, match=f"{kept.name} cannot be read: {why}; one prompt"):
+            prompts_of(kept)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="it is not UTF-8 text"):
+        prompts_of(file)
