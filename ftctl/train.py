@@ -23,7 +23,7 @@ from ftctl.run.state import standing
 from ftctl.supervise.serving import check_place
 from ftctl.view.installing import installing
 from ftctl.view.output import emit, say
-from ftctl.view.scanning import Scanning
+from ftctl.view.scanning import scanning
 from ftctl.view.warnings import show_warnings
 
 
@@ -53,7 +53,7 @@ def run_job(
             f"{job_file} trains nothing: it has no train block", f"ftctl deploy {job_file} serves it"
         )
     asked = Asked()
-    with Scanning() as watch:
+    with scanning() as watch:
         plan = prepare(job, asked=asked, runs=runs_dir, watch=watch, strict=strict, offline=offline)
     show_warnings(plan)
     say(headline(plan))

@@ -111,7 +111,8 @@ def _evaluation(run: RunDir, name: str, value: float, said: Sequence[str]) -> No
         "figures": {"exact_match": figure, "latency_p50": latency},
         "confidence": 0.95,
         "answers": {"asked": 20, "answered": 19, "errors": 1, "empty": 0, "cut": 2},
-        "notes": [],
+        "notes": ["20 rows are few", f"said of {name}"],
+        "missing": {"perplexity": "the server gives no probabilities"},
     }
     run.write_json(f"evaluations/{name}/figures.json", figures)
     data = [{"path": "/data/test.jsonl", "sha256": "e" * 64, "rows": 20}]

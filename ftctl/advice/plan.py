@@ -43,10 +43,10 @@ def advised(plan: Plan) -> Plan:
         return plan
     from ftctl.advice.told import told  # few jobs call for any
 
-    notes = tuple(told(plan.job, name, seen) for name, seen in found)
+    notes = sorted(told(plan.job, name, seen) for name, seen in found)
     quiet = tuple(note for note in notes if note.rule in plan.job.silence)
     loud = tuple(note for note in notes if note not in quiet)
-    return replace(plan, notes=tuple(sorted(loud)), silenced=plan.silenced + quiet)
+    return replace(plan, notes=loud, silenced=plan.silenced + quiet)
 
 
 def look(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -80,7 +80,7 @@ def _rate(plan: Plan, said: str, *, above: float = float("inf"), below: float = 
 
 def _epochs_many(plan: Plan, train: Train) -> str | None:
     epochs = _epochs(plan, train)
-    if epochs is None or epochs <= EPOCHS[1]:
+    if epochs is None or epochs <= EPOCHS[1] or train.early_stopping is not None:
         return None
     return f"{epochs:.4g} epochs are more than the {EPOCHS[0]} to {EPOCHS[1]} that guides take"
 

@@ -19,8 +19,8 @@ and a task may ask for something else. Each says what was seen, why it matters, 
 `--format github`: notices; `--format sarif`: the level `note`). While it trains, `train` and `watch` tell
 what they see in the curves, each note once, as an event `note`, and name it again at the end.
 
-A job silences a note by its name, as it silences a rule of an engine; `validate` then names it, and `plan`
-and `train` show what it would say of the job:
+A job silences a note by its name, as it silences a rule of an engine; `validate` then names it, and nothing
+else speaks of it:
 
 ```yaml
 silence: [epochs-many]

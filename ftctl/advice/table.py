@@ -88,7 +88,8 @@ NOTES: tuple[Note, ...] = (
         (LORA_GUIDE, EXAMPLES),
     ),
     Note(
-        "epochs-many", "train.epochs", f"more than {EPOCHS[1]} epochs, or the steps of as many",
+        "epochs-many", "train.epochs",
+        f"more than {EPOCHS[1]} epochs, or the steps of as many, without early_stopping",
         "after three the gain is small and the model begins to learn its rows by heart",
         "take 1 to 3, or hold rows out (data.eval) and set train.early_stopping",
         (LORA_GUIDE,),

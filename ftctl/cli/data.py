@@ -52,10 +52,10 @@ def check(files: Files, as_json: Json = False) -> None:
     from ftctl.data.shown import check_lines, records
     from ftctl.errors import JobError
     from ftctl.view.output import emit
-    from ftctl.view.scanning import Scanning
+    from ftctl.view.scanning import scanning
     from ftctl.view.warnings import warn
 
-    with Scanning() as watch:
+    with scanning() as watch:
         report = look(asked(files), watch=watch)
     warn(report.warnings)
     if report.problems:
@@ -82,14 +82,14 @@ def stats(files: Files, model: Model = None, max_length: MaxLength = None, as_js
     from ftctl.data.shown import records, stats_rows
     from ftctl.errors import JobError
     from ftctl.view.output import emit, table
-    from ftctl.view.scanning import Scanning
+    from ftctl.view.scanning import scanning
     from ftctl.view.warnings import warn
 
     wanted = asked(files)
     policy = "allow" if wanted.overlap == "allow" else "warn"  # to measure rows is not to judge them
     length = max_length or wanted.max_length
     wanted = replace(wanted, model=model or wanted.model, max_length=length, overlap=policy)
-    with Scanning() as watch:
+    with scanning() as watch:
         report = look(wanted, watch=watch, lengths=True)
     warn(report.warnings)
     if report.problems:

@@ -62,7 +62,7 @@ def convert(
     from ftctl.events import Event
     from ftctl.run.directory import PROGRESS
     from ftctl.view.output import emit
-    from ftctl.view.scanning import Scanning
+    from ftctl.view.scanning import scanning
 
     if conversion is not None:
         sources, how = told.read(conversion)
@@ -73,7 +73,7 @@ def convert(
     else:
         sources = (Source(dataset_of(file, form, column or (), threshold), to, held_out_to),)
         how = How(held_out, seed, negatives, prompts=True)
-    with Scanning() as watch:
+    with scanning() as watch:
         written = write(sources, how, watch)
     record, lines = told.record(sources, how, written), told.lines(sources, how, written)
     if conversion is not None:

@@ -72,8 +72,8 @@ def mine(
     from ftctl.job.model import Dataset
     from ftctl.record import to_record
     from ftctl.view.output import emit
-    from ftctl.view.scanning import Scanning
-    from ftctl.view.stages import MINING, Stages
+    from ftctl.view.scanning import scanning
+    from ftctl.view.stages import MINING, in_stages
 
     low, high = range_of(ranks)
     mining = Mining(
@@ -82,7 +82,7 @@ def mine(
     )  # fmt: skip
     to = out or file.with_suffix(".mined.jsonl")
     embedder = embedder_of(model, pooling=pooling, python=python_of_environment(install=not no_install))
-    with Scanning() as watch, Stages(MINING) as tell:
+    with scanning() as watch, in_stages(MINING) as tell:
         found = work(Dataset(file), embedder, mining, to, corpus=corpus, watch=watch, tell=tell)
     said = [f"{to}: {found.rows} rows, {found.mined} negatives added"]
     if found.short:

@@ -85,7 +85,7 @@ def evaluate(
     from ftctl.view.evaluated import evaluated
     from ftctl.view.gated import gated
     from ftctl.view.output import emit, say
-    from ftctl.view.stages import Stages
+    from ftctl.view.stages import in_stages
 
     asked = list(overrides or ())
     if data is not None:
@@ -98,7 +98,7 @@ def evaluate(
         asked.append(f"compare={json.dumps(compare)}")
     subject = subject_of(target, asked, limit=limit, output=output and output.absolute())
     words = {"tuned": f"asking {subject.name}", "base": "asking the base model"}
-    with Stages(words) as stages:
+    with in_stages(words) as stages:
         other = work(subject, install=not no_install, wait=wait, tell=_teller(stages), say=say)
     found = held(subject)
     told: dict[str, Any] = {

@@ -165,21 +165,21 @@ def _asked(form: str, shard_size: str | None, force: bool) -> Asked:
 
 def _written(source: Source, place: Path, asked: Asked) -> Exported:
     from ftctl.export.make import Watched, export
-    from ftctl.view.copying import Copying
+    from ftctl.view.copying import copying
     from ftctl.view.output import say
 
-    with Copying() as copying:
-        return export(source, place, asked, Watched(copying, say, copying.expect))
+    with copying() as copied:
+        return export(source, place, asked, Watched(copied, say, copied.expect))
 
 
 def _uploaded(source: Source, upload: Upload, asked: Asked, *, offline: bool, as_json: bool) -> None:
     from ftctl.export.hub import export_to_hub
     from ftctl.export.make import Watched
-    from ftctl.view.copying import Copying
+    from ftctl.view.copying import copying
     from ftctl.view.output import emit, say
 
-    with Copying() as copying:
-        watched = Watched(copying, say, copying.expect)
+    with copying() as copied:
+        watched = Watched(copied, say, copied.expect)
         done = export_to_hub(source, upload, asked, watched, offline=offline)
     data = {
         **_data(source, done.made, None),

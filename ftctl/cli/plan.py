@@ -48,10 +48,10 @@ def plan(
     from ftctl.prepare import load_job, prepare
     from ftctl.record import to_record
     from ftctl.view.output import emit, table
-    from ftctl.view.scanning import Scanning
+    from ftctl.view.scanning import scanning
     from ftctl.view.warnings import show_warnings
 
-    with Scanning() as watch:
+    with scanning() as watch:
         job = load_job(job_file, tuple(overrides or ()), gpus)
         made = prepare(job, watch=watch, strict=strict, offline=offline)
     show_warnings(made)

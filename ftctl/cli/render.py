@@ -36,10 +36,10 @@ def render(
     from ftctl.prepare import load_job, prepare
     from ftctl.run.rendering import all_steps, as_data, as_text, write
     from ftctl.view.output import emit, say
-    from ftctl.view.scanning import Scanning
+    from ftctl.view.scanning import scanning
     from ftctl.view.warnings import show_warnings
 
-    with Scanning() as watch:
+    with scanning() as watch:
         made = prepare(load_job(job_file, tuple(overrides or ()), gpus), watch=watch, offline=offline)
     show_warnings(made)
     steps = all_steps(made)

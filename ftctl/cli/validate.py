@@ -90,11 +90,11 @@ def _checked(file: Path, overrides: tuple[str, ...], ask: dict[str, Any]) -> Che
     from ftctl.errors import FtctlError, JobError, Problem, shown_text
     from ftctl.prepare import load_job, prepare
     from ftctl.view.reports.model import Checked
-    from ftctl.view.scanning import Scanning
+    from ftctl.view.scanning import scanning
 
     shown = shown_text(str(file))
     try:
-        with Scanning() as watch:
+        with scanning() as watch:
             plan = prepare(load_job(file, overrides, None), anywhere=True, watch=watch, **ask)
     except JobError as error:
         return Checked(shown, problems=error.problems)

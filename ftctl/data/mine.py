@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ftctl import process
 from ftctl.data.convert import How, Source, convert
 from ftctl.errors import FtctlError, UsageError
 from ftctl.facts.datasets import Watch
 from ftctl.facts.rows import file_type, read_rows
 from ftctl.job.model import Dataset
 from ftctl.paths import PACKAGE
+from ftctl.program import followed
 
 Tell = Callable[[str, int, int], None]  # told: the stage, how many texts are done, how many there are
 
 PROGRAM = PACKAGE / "inside" / "mine_negatives.py"
-POLL = 0.2  # seconds between two looks at the program's log
 TEXTS = ("text", "passage", "document", "contents")  # columns of a corpus
 
 
@@ -150,40 +147,19 @@ def _write_corpus(path: Path, to: Path) -> None:
 
 def _run(embedder: Embedder, scratch: Path, tell: Tell | None) -> dict[str, int]:
     """Start the program, follow what it prints, and give back what it counted at its end."""
-    log = scratch / "log"
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    env |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
-    if embedder.local:
-        env |= {"HF_HUB_OFFLINE": "1"}
-    argv = [str(embedder.python), str(PROGRAM), str(scratch / "request.json")]
-    child, leader = process.start(argv, cwd=scratch, env=env, log=log)
-    last: dict[str, Any] = {}
-    try:
-        with open(log, "rb") as file:
-            while True:
-                ended = child.poll() is not None
-                for said in _said(file.readlines()):
-                    last = said
-                    if tell is not None and "stage" in said:
-                        tell(said["stage"], said["done"], said["total"])
-                if ended:
-                    break
-                time.sleep(POLL)
-    finally:
-        process.stop_session(leader, grace=5.0)
-        child.wait()
-    if child.returncode or "done" not in last or "stage" in last:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        words = "\n".join(f"    {line}" for line in [line for line in lines if line[:2] != '{"'][-4:])
-        raise FtctlError(f"mining failed with exit code {child.returncode}:\n{words}", "see the lines above")
+
+    def said(line: Mapping[str, Any]) -> None:
+        if tell is not None and "stage" in line:
+            tell(line["stage"], line["done"], line["total"])
+
+    last = followed(
+        (str(embedder.python), str(PROGRAM), str(scratch / "request.json")),
+        log=scratch / "log",
+        tell=said,
+        what="mining",
+        env={"TOKENIZERS_PARALLELISM": "false", **({"HF_HUB_OFFLINE": "1"} if embedder.local else {})},
+    )
+    if "done" not in last or "stage" in last:
+        raise FtctlError("mining ended without a word", "report it with the command")
     counts: dict[str, int] = last["done"]
     return counts
-
-
-def _said(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line.startswith(b'{"') and line.endswith(b"\n"):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue

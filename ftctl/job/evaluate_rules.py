@@ -30,6 +30,8 @@ def _rows(job: View) -> Broken:
     """The block needs questions, which a retrieval task has in data.eval."""
     if job.wrong("evaluate", "data") or job.wrong("data", "test") or job.wrong("train", "task"):
         return
+    if job.wrong("evaluate", "tasks"):
+        return
     given = job.has("evaluate.data") or job.has("data.test") or job.has("evaluate.tasks")
     if isinstance(job.get("data.test"), int | float) and not job.has("train"):
         said = "is a share of the rows that are trained on, and the job trains nothing"

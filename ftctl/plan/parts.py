@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ftctl.facts.model import Facts
 from ftctl.job.model import RETRIEVAL, Job
 
-
-class Quota(NamedTuple):
-    """Rows that one file gives: to evaluate on while training, and to ask the served model."""
-
-    eval: int
-    test: int
+Quota = tuple[int, int]  # rows that a file gives: to evaluate on while training, and to ask the served model
 
 
 def parted(job: Job) -> bool:
@@ -39,9 +33,8 @@ def quotas(job: Job, facts: Facts) -> tuple[Quota, ...]:
     """What each training file gives."""
     rows, data = taken(job, facts), job.data
     if data is None or not parted(job):
-        return tuple(Quota(0, 0) for _ in rows)
-    both = zip(shared(rows, data.eval_share), shared(rows, data.test_share), strict=True)
-    return tuple(Quota(*pair) for pair in both)
+        return tuple((0, 0) for _ in rows)
+    return tuple(zip(shared(rows, data.eval_share), shared(rows, data.test_share), strict=True))
 
 
 def shared(rows: Sequence[int], asked: float | int | None) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ def draw(
     `form` is inline (SVG for a page), svg (a file) or png; `python` is the judge's interpreter. Raises
     Missing where it lacks matplotlib, FtctlError where nothing can be drawn.
     """
+    out = out.absolute()
     asked = out / ".charts.json"
     asked.write_text(json.dumps({"form": form, "out": str(out), "charts": charts}), encoding="utf-8")
     # matplotlib keeps a list of fonts in its settings folder, which may be none that can be written.
@@ -45,7 +46,8 @@ def draw(
         if "No module named 'matplotlib'" in words[0]:
             raise Missing(f"{python} has no matplotlib, which draws the charts", "install it there")
         raise FtctlError(
-            f"the charts could not be drawn: {words[0]}", "--no-charts writes the report without"
+            f"the charts could not be drawn: {words[0]}",
+            "`report --no-charts` does without, `plot --json` gives the numbers",
         )
     told = [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
     return {one["name"]: Path(one["file"]) for one in told}, [note for one in told for note in one["notes"]]

@@ -80,7 +80,7 @@ def measures(
             better="lower" if name in lower else "higher",
             tuned=_value(own.get(name)),
             base=_value(before.get(name)),
-            **paired.get(name, {}),
+            **(paired.get(name) or {"difference": _plain(own.get(name), before.get(name))}),
         )
         for name in dict.fromkeys((*own, *before))
     )
@@ -88,6 +88,11 @@ def measures(
 
 def _value(one: Figure | None) -> Value | None:
     return None if one is None else Value(one.value, one.low, one.high)
+
+
+def _plain(tuned: Figure | None, base: Figure | None) -> Value | None:
+    """The difference of two figures that no rows pair, as of a throughput."""
+    return None if tuned is None or base is None else Value(tuned.value - base.value)
 
 
 def _counted(tuned: Measurement | None, base: Measurement | None) -> dict[str, dict[str, Any]]:

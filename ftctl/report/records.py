@@ -51,6 +51,7 @@ class Records:
     comparison: Mapping[str, Any] | None = None
     asked: Mapping[str, Asked] = field(default_factory=dict)
     verdict: Mapping[str, Any] | None = None
+    split: Mapping[str, Any] | None = None
 
     def newest(self, kind: str, **having: Any) -> Mapping[str, Any] | None:
         """The fields of the last event of a kind, with these values among them."""
@@ -88,6 +89,7 @@ def read(folder: Path, *, examples: int = 0) -> Records:
         comparison=comparison,
         asked=_asked(run, comparison, tuple(answers), examples) if examples else {},
         verdict=_object(run, "verdict.json"),
+        split=_object(run, "data/split.json"),
     )
 
 

@@ -54,6 +54,6 @@ def _files(plan: Plan) -> Iterator[dict[str, object]]:
             "columns": dict(fact.columns),
             "tags": dict(fact.tags),
             "take": dataset.max_samples,
-            "held_out": {side: getattr(quota, side) for side in sides(plan)[1:]},
+            "held_out": {side: quota[side == "test"] for side in sides(plan)[1:]},
             "to": {side: place(side, number) for side in sides(plan)},
         }

@@ -4,54 +4,32 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ftctl.view.bar import wiped
+
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 PATIENCE = 1.0  # seconds without a bar; rich is imported only after them
 
 
-class Scanning:
-    """Call it with a file, the bytes read and the bytes in all; it is a context that wipes its bar."""
+@contextmanager
+def scanning() -> Iterator[Callable[[Path, int, int], None]]:
+    """Call what it gives with a file, the bytes read and the bytes in all."""
+    began, tasks = time.monotonic(), dict[Path, "TaskID"]()
+    with wiped() as bar:
 
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._bar: Progress | None = None
-        self._tasks: dict[Path, TaskID] = {}
-
-    def __enter__(self) -> Scanning:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, path: Path, done: int, total: int) -> None:
-        if self._bar is None:
-            if time.monotonic() - self._began < PATIENCE or not sys.stderr.isatty():
+        def watch(path: Path, done: int, total: int) -> None:
+            late = time.monotonic() - began >= PATIENCE and sys.stderr.isatty()
+            if bar.drawn is None and not late:
                 return
-            self._bar = bar_of_bytes()
-        if path not in self._tasks:
-            self._tasks[path] = self._bar.add_task(f"reading {path.name}", total=total)
-        self._bar.update(self._tasks[path], completed=done)
+            drawn = bar.of_bytes()
+            if path not in tasks:
+                tasks[path] = drawn.add_task(f"reading {path.name}", total=total)
+            drawn.update(tasks[path], completed=done)
 
-
-def bar_of_bytes() -> Progress:
-    """A bar that counts bytes, on standard error; it has begun, and is wiped when it stops."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    bar.start()
-    return bar
+        yield watch

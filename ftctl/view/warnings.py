@@ -17,8 +17,11 @@ def warn(warnings: Iterable[Problem]) -> None:
 
 
 def show_warnings(plan: Plan) -> None:
-    """Each warning and note in a line, and each that the job silences: a silence is to be seen."""
+    """Each warning and note in a line, and each rule that the job silences: that is to be seen, while advice
+    that is not wanted is none."""
     warn(plan.warnings)
     warn(plan.notes)
     for problem in plan.silenced:
+        if problem.kind == "advice":
+            continue
         say(str(dataclasses.replace(problem, level="silenced")))

@@ -172,7 +172,7 @@ def test_a_picture_keeps_text_as_text_and_says_what_no_font_has(
     run: RunDir, judge: Path, session_ftctl: Cli, tmp_path: Path
 ) -> None:
     svg, png = tmp_path / "curves.svg", tmp_path / "curves.png"
-    session_ftctl("plot", run.path, "--by", "time", "--output", svg, code=0)
+    session_ftctl("plot", run.path, "--by", "time", "--output", svg.name, cwd=tmp_path, code=0)
     texts = [text.text for text in ElementTree.parse(svg).iter(f"{SVG}text")]
     assert "training loss" in texts
     assert "training time" in texts

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from ftctl.judge.ask_tasks import PROGRAM
 from tests.conftest import Answer, Cli
 from tests.e2e.conftest import Served
 
@@ -91,9 +96,9 @@ def test_a_deployment_is_asked_by_chat_and_by_likelihood(
     key = served.key
     assert not any(key in path.read_text() for path in (tasks.parent / "out").rglob("*") if path.is_file())
 
-    began = time.monotonic()
-    again = asked(served, tasks, offline)
-    assert again.data["figures"] == figures and time.monotonic() - began < 20  # nothing is asked again
+    made = result.stat().st_mtime_ns
+    assert asked(served, tasks, offline).data["figures"] == figures
+    assert result.stat().st_mtime_ns == made  # nothing is asked again
 
 
 def test_a_task_that_cannot_be_asked_has_no_figure_and_fails(
@@ -128,3 +133,52 @@ def test_a_run_is_held_against_the_figure_of_a_task(
     (verdict,) = (ftctl.cwd / "runs").glob("*/*/verdict.json")
     (told,) = json.loads(verdict.read_text())["rules"]
     assert (told["metric"], told["value"], told["met"]) == ("capitals/exact_match", 0.0, False)
+
+
+class Slow(BaseHTTPRequestHandler):
+    """A server that says how much it takes, and lets every question wait."""
+
+    asked = threading.Event()
+
+    def do_GET(self) -> None:
+        body = json.dumps({"data": [{"id": "slow", "max_model_len": 512}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.asked.set()
+        time.sleep(60)
+
+    def log_message(self, *words: object) -> None:
+        return None
+
+
+def test_the_program_ends_with_who_started_it(
+    tasks: Path, offline: dict[str, str], lm_eval_python: Path, tmp_path: Path
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    entry = {"name": "capitals", "task": "capitals", "include": str(tasks), "fewshot": None, "limit": None}
+    request = {
+        "address": f"http://127.0.0.1:{server.server_port}", "model": "slow", "tokenizer": "", "ca": None,
+        "system": None, "concurrency": 2, "retries": 0, "timeout": 60, "max_length": None,
+        "entries": [{**entry, "output": str(tmp_path / "result.json")}],
+    }  # fmt: skip
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    with open(tmp_path / "said", "w") as said:
+        program = subprocess.Popen(
+            [lm_eval_python, PROGRAM, tmp_path / "request.json"],
+            env={**os.environ, **offline}, stdin=subprocess.PIPE, stdout=said, stderr=said, cwd=tmp_path,
+        )  # fmt: skip
+    try:
+        assert Slow.asked.wait(120), (tmp_path / "said").read_text()
+        assert program.stdin is not None
+        program.stdin.close()  # as the kernel does when its starter is killed
+        assert program.wait(30) == 1
+    finally:
+        program.kill()
+        program.wait()
+        server.shutdown()
+        server.server_close()

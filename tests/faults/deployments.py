@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -186,11 +186,17 @@ def main() -> int:
         again = [*words, sys.executable, "-m", "tests.faults.deployments", str(options.faults)]
         return subprocess.run([*again, "--seed", str(options.seed), "--own"], check=False).returncode
     print(f"{options.faults} deployments, seed {options.seed}" + ("" if options.own else ", without GPUs"))
-    found, began = [], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ftctl-faults-", ignore_cleanup_errors=True) as folder:
-        for fault in in_place(Path(folder).resolve(), options.faults, options.seed, own=options.own):
-            found.append(fault)
-            print(*(fault.wrong or [f"{len(found)} {fault.name} {fault.seconds} s"]), sep="\n", flush=True)
+        place = Path(folder).resolve()
+        return told(in_place(place, options.faults, options.seed, own=options.own))
+
+
+def told(faults: Iterable[Fault]) -> int:
+    """Print each fault once it is over and the figures of all; 1 where something was wrong."""
+    found, began = [], time.monotonic()
+    for fault in faults:
+        found.append(fault)
+        print(*(fault.wrong or [f"{len(found)} {fault.name} {fault.seconds} s"]), sep="\n", flush=True)
     print(text(found))
     print(f"took {time.monotonic() - began:.0f} s")
     return 1 if any(fault.wrong for fault in found) else 0

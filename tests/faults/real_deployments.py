@@ -20,10 +20,10 @@ from pathlib import Path
 
 from ftctl.process import ProcessId, alive, session_members
 from tests.conftest import DEMO, ROOT, TRAIN_TIMEOUT, Cli, engine_python
-from tests.faults.deployments import NAME, THREE, kept, kill_in, orders
+from tests.faults.deployments import NAME, THREE, kept, kill_in, orders, told
 from tests.faults.looks import left_over, waited
 from tests.faults.place import Place
-from tests.faults.tally import Fault, text
+from tests.faults.tally import Fault
 
 EACH = 3  # faults of one deployment
 ALONE = 6  # every sixth deployment may not be started again
@@ -93,15 +93,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     print(f"{options.faults} faults of a real vLLM, seed {options.seed}, load {os.getloadavg()[0]:.1f}")
-    found, began = [], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ftctl-faults-", ignore_cleanup_errors=True) as folder:
         place = furnish(Path(folder).resolve())
-        for fault in strikes(place, options.faults, random.Random(options.seed)):
-            found.append(fault)
-            print(*(fault.wrong or [f"{len(found)} {fault.name} {fault.seconds} s"]), sep="\n", flush=True)
-    print(text(found))
-    print(f"took {time.monotonic() - began:.0f} s")
-    return 1 if any(fault.wrong for fault in found) else 0
+        return told(strikes(place, options.faults, random.Random(options.seed)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ftctl.advice.reference import reference
 from ftctl.advice.table import BY_NAME, NOTES
 from ftctl.events import Event
 from ftctl.facts.model import DatasetFacts, Facts, Gpu, MachineFacts, ModelFacts
-from ftctl.job.model import Data, Dataset, Job, Lora, Model, Quantization, Resources, Train
+from ftctl.job.model import Data, Dataset, EarlyStopping, Job, Lora, Model, Quantization, Resources, Train
 from ftctl.paths import bundled
 from ftctl.plan.model import Plan, TrainPlan
 
@@ -53,7 +53,8 @@ TINY = ModelFacts("any/model", local=True, parameters=9_000_000)
         ({"rate": 1e-4, "method": "full"}, ["learning-rate-high"]), ({"rate": 1e-5, "method": "full"}, []),
         ({"rate": 1e-4, "task": "dpo"}, ["learning-rate-high"]), ({"rate": 5e-6, "task": "dpo"}, []),
         ({"rate": 1.0, "model": TINY}, []),
-        ({"epochs": 3.1}, ["epochs-many"]), ({"epochs": 0.5}, ["epochs-few"]),
+        ({"epochs": 3.1}, ["epochs-many"]), ({"epochs": 9.0, "early_stopping": EarlyStopping()}, []),
+        ({"epochs": 0.5}, ["epochs-few"]),
         ({"epochs": 0.5, "task": "pretrain"}, []),
         ({"epochs": 9.0, "max_steps": 10, "steps": 10}, []), ({"epochs": 9.0, "max_steps": 10}, []),
         ({"max_steps": 41, "steps": 10}, ["epochs-many"]), ({"max_steps": 9, "steps": 10}, ["epochs-few"]),

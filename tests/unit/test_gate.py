@@ -112,7 +112,7 @@ def test_an_interval_covers_the_mean_about_as_often_as_it_says() -> None:
 
     chance, hit = Random(7), 0
     for _ in range(100):
-        figure = means({"x": [float(chance.random() < 0.3) for _ in range(120)]}, resamples=300)["x"]
+        figure = means({"x": [float(chance.random() < 0.3) for _ in range(80)]}, resamples=200)["x"]
         assert figure.low is not None
         assert figure.high is not None
         hit += figure.low <= 0.3 <= figure.high

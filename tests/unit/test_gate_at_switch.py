@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +12,11 @@ from ftctl.deployments.target import Target
 from ftctl.errors import GateNotMet
 from ftctl.job.model import Deploy, Evaluate, Job, Model, Resources
 from ftctl.judge.at_switch import gate_of
-from ftctl.judge.measured import Measurement
 from ftctl.judge.model import Evaluation, Measured
 from ftctl.judge.records import measured_of, other_of
 from ftctl.judge.verdict import record, recorded, verdict
 from ftctl.run.directory import RunDir
 from ftctl.view.gated import gated
-from tests.conftest import Cli
-from tests.unit.test_dummy_retrieval import job_of
 
 TUNED = Measured("/run/output", {"ndcg@10": 0.5104}, {}, {}, "t", 0.7)
 WHOLE = Evaluation("embedding", 2, 90, "hash", tuned=TUNED, note="it has no head that scores")
@@ -85,33 +78,3 @@ def test_a_base_that_was_not_measured_is_said(tmp_path: Path) -> None:
     shown = gated(found).splitlines()
     assert shown[0] == "  the gate is not met"
     assert shown[1] == "  ✗ ndcg@10 >= base: the base model was not measured: it has no head that scores"
-
-
-@pytest.fixture
-def cli(ftctl: Cli) -> Iterator[Cli]:
-    yield ftctl
-    if (ftctl.home / "ftctl/state/deployments").is_dir():
-        ftctl("stop", "--all", "--now", code=0)
-
-
-@pytest.mark.skipif(
-    shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") is None, reason="no HAProxy"
-)
-def test_a_run_whose_gate_is_not_met_replaces_nothing(cli: Cli) -> None:
-    gate = {"ndcg@10": ">= 0.6"}
-    job = job_of(cli, "embedding", method="full")
-    document = json.loads(job.read_text()) | {"deploy": {"proxy": True}, "evaluate": {"gate": gate}}
-    job.write_text(json.dumps(document))
-    cli("train", job, code=0)
-    (run,) = (cli.cwd / "runs" / "made").iterdir()
-    hashes = json.loads((run / "artifact.json").read_text())["hashes"]
-    RunDir(run).write_json("evaluation.json", WHOLE)
-    for figure, code in ((0.5104, 3), (0.61, 0)):
-        own = Measurement("own", WHOLE.test, {"ndcg@10": figure})
-        record(RunDir(run), verdict(gate, own, other_of(run), hashes=hashes))
-        done = cli("deploy", run, "--replace", "made", code=code)
-        front = json.loads((cli.home / "ftctl/state/deployments/made/deployment.json").read_text())
-        members = front["deployment"]["members"]
-        assert members == (["made.1"] if code else ["made.2"])
-        assert ("the gate is not met: ndcg@10 is 0.510, 0.090 short: >= 0.6" in done.err) is bool(code)
-        assert ("made serves on as before" in done.err) is bool(code)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ftctl.data.part import Source, Split, lines, write
+from ftctl.data.part import Source, Split, lines, read, write
 from ftctl.errors import FtctlError
 from ftctl.plan.parts import shared
 from ftctl.run.directory import RunDir
@@ -116,8 +116,6 @@ def test_a_job_with_shares(ftctl: Cli) -> None:
     assert [event.data["message"] for event in run.events() if event.kind == "data"] == lines(record)
     begin = next(event for event in run.events() if event.kind == "begin")
     assert begin.data["total_steps"] == 9  # 71 rows in batches of 8
-    train(cli, "data.eval=0.1", "data.test=8", "train.seed=3", "data.workers=2")
-    others = [RunDir(path).read_json("data/split.json") for path in run.path.parent.iterdir()]
-    assert others == [record, record]
+    assert write(read(run.path / "native/split.json"), cli.cwd / "again") == record
     refused = train(cli, "data.eval=0.5", "data.test=44", code=2).err
     assert "88 of the 88 rows are held out, which leaves none to train on" in refused

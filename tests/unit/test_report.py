@@ -88,6 +88,8 @@ def test_every_part_of_a_whole_run_is_there(whole: RunDir) -> None:
         "tuned: 19 of 20 questions answered; 1 without an answer, 2 cut off at the greatest length, "
         "each counted as the worst.",
         "latency_p50 (lower is better)",
+        "tuned: perplexity is missing: the server gives no probabilities",
+        "base: said of base",
         "its supervisor died",
         "The server sees the same tokens as the training in 100 % of 9 conversations.",
         "it trains language models",
@@ -95,6 +97,20 @@ def test_every_part_of_a_whole_run_is_there(whole: RunDir) -> None:
         "name: small",
     ):
         assert told in words.replace("\u200b", ""), told
+
+
+def test_a_note_on_every_evaluation_is_told_once(whole: RunDir) -> None:
+    words = Seen(html(built(whole))).words
+    assert words.count("20 rows are few") == 1
+    assert ": 20 rows are few" not in words
+
+
+def test_the_parts_of_a_split_have_their_counts_and_hashes(whole: RunDir) -> None:
+    parts = {"test": {"rows": 9, "sha256": "a" * 64}, "train": {"rows": 71, "sha256": "b" * 64}}
+    whole.write_json("data/split.json", {"version": 1, "seed": 42, "parts": parts})
+    told = document(built(whole), {})
+    assert "| part (seed 42) | rows | sha256 of its rows |" in told
+    assert f"| train | 71 | {'b' * 64} |\n| test | 9 | {'a' * 64} |" in told
 
 
 def test_what_a_run_does_not_have_is_left_out_in_one_line(tmp_path: Path) -> None:

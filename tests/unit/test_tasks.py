@@ -60,6 +60,7 @@ def test_how_a_job_writes_tasks(tmp_path: Path) -> None:
     [
         ("  tasks: [gone/]\n", "evaluate.tasks[0]: there is no folder "),
         ("  tasks: [{task: sums, include: gone}]\n", "evaluate.tasks[0].include: there is no folder "),
+        ("  tasks: null\n", "evaluate.tasks: is empty"),
         ("  tasks: [{limit: 3}]\n", "evaluate.tasks[0]: names no task"),
         ("  tasks: [{task: sums, shots: 3}]\n", "evaluate.tasks[0].shots: shots is not a key of "),
         ("  tasks: [sums]\n  gate: {words/acc: '>= 0.5'}\n", "evaluate.gate.words/acc: there is no figure "),

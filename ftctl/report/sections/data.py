@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ftctl.facts.model import DatasetFacts
-from ftctl.job.model import Data
 from ftctl.report.model import Block, Note, Section, Table
 from ftctl.report.records import Records
-from ftctl.report.words import count
 from ftctl.view.progress import size
 
 HEAD = ("file", "for", "format", "rows", "characters", "longest", "repeated", "size")
@@ -19,9 +20,10 @@ def data(records: Records) -> Section | None:
         return None
     rows = [_row(fact, "training") for fact in plan.facts.train_data]
     rows += [_row(fact, "evaluation") for fact in plan.facts.eval_data]
+    rows += [_row(fact, "test") for fact in plan.facts.test_data]
     blocks: list[Block] = [Table(HEAD, tuple(rows), numbers=frozenset(range(3, len(HEAD))))]
-    said = [] if plan.job.data is None else _held_out(plan.job.data)
-    said += [str(event.data.get("message", "")) for event in records.events if event.kind == "data"]
+    blocks += [] if records.split is None else _parts(records.split)
+    said = [str(event.data.get("message", "")) for event in records.events if event.kind == "data"]
     blocks += [Note(text) for text in dict.fromkeys(said) if text]
     return Section("data", "Data", tuple(blocks))
 
@@ -39,9 +41,13 @@ def _row(fact: DatasetFacts, use: str) -> tuple[str, ...]:
     )
 
 
-def _held_out(data: Data) -> list[str]:
-    share = data.eval_share
-    if share is None:
-        return []
-    held = f"{100 * share:g} % of the rows were" if 0 < share < 1 else f"{count(int(share), 'row')} were"
-    return [f"{held} held out of training (data.eval)."]
+def _parts(split: Mapping[str, Any]) -> list[Block]:
+    """What became of the rows that were split: each part with its count and hash."""
+    parts = split.get("parts")
+    rows = tuple(
+        (name, f"{part.get('rows', 0):,}", str(part.get("sha256", "")))
+        for name in ("train", "eval", "test")
+        if isinstance(parts, dict) and isinstance(part := parts.get(name), dict)
+    )
+    head = (f"part (seed {split.get('seed')})", "rows", "sha256 of its rows")
+    return [Table(head, rows, frozenset({1}), frozenset({2}))] if rows else []

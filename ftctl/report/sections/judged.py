@@ -94,9 +94,20 @@ def _told(records: Records) -> Iterator[tuple[str, str]]:
         if isinstance(asked, dict):
             yield _answered(name, asked)
         missing = answers.figures.get("missing")
-        for figure_name, why in missing.items() if isinstance(missing, dict) else ():
-            yield f"{name}: {figure_name} is missing: {why}", BAD
-        yield from ((f"{name}: {note}", "plain") for note in answers.figures.get("notes") or ())
+        for lacking, why in missing.items() if isinstance(missing, dict) else ():
+            yield f"{name}: {lacking} is missing: {why}", BAD
+    yield from ((note, "plain") for note in _notes(records))
+
+
+def _notes(records: Records) -> Iterator[str]:
+    """What the evaluations say of themselves, once where all of them say it."""
+    said_by: dict[str, list[str]] = {}
+    for name, answers in records.answers.items():
+        for note in answers.figures.get("notes") or ():
+            said_by.setdefault(str(note), []).append(name)
+    for note, names in said_by.items():
+        whose = "" if len(names) == len(records.answers) else f"{', '.join(names)}: "
+        yield f"{whose}{note}"
 
 
 def _answered(name: str, asked: Mapping[str, Any]) -> tuple[str, str]:
