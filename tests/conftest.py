@@ -235,7 +235,7 @@ def trained_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> T
 
 
 def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
-    """Write the demo's job to `target` for the model there, without `deploy:` and `evaluate:` unless they are given.
+    """Write the demo's job to `target` for the model there; without `deploy:` and `evaluate:` unless given.
 
     `changes` replace whole blocks of the job; None takes one away.
     """
