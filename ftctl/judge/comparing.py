@@ -49,6 +49,8 @@ def beside(first: Measurement, other: Measurement, metric: str | None = None, sh
     """Compare two measurements; rows that changed most are by `metric`, or by the first that rows have."""
     if first.test != other.test:
         return Beside(other.name, {}, why="measured on other rows, so that nothing can be paired")
+    if flawed := next((one for one in (first, other) if one.flaw), None):
+        return Beside(other.name, {}, why=f"not paired: of {flawed.name} {flawed.flaw}")
     both = [name for name in first.values if name in other.values]
     drawn = gains(other, first, both)
     paired = {name: _paired(first, other, name, drawn.get(name)) for name in both}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ def test_a_figure_that_is_no_mean_has_no_interval_drawn_from_its_rows() -> None:
 def test_other_rows_are_not_paired() -> None:
     found = beside(measured("a", [1]), Measurement("b", "another", {"exact_match": 1.0}))
     assert (found.paired, found.why[:22]) == ({}, "measured on other rows")
+    failed = replace(measured("b", [1]), flaw="1 of 1 questions got no answer")
+    why = "not paired: of b 1 of 1 questions got no answer"
+    assert (beside(measured("a", [1]), failed).why, beside(failed, measured("a", [1])).why) == (why, why)
 
 
 EVIL = "\x1b[2J\x1b]0;owned\x07 right\u202e\r\n[bold]second[/bold] line"
