@@ -1,4 +1,4 @@
-"""`make demo`: a tiny model trained on questions about ftctl, served by vLLM, and asked one of them.
+"""`make demo`: a tiny model trained on questions about ftctl, served by vLLM, judged beside its base and asked.
 
 Every step is a command that is shown before it runs. The seconds of each are kept in
 .cache/demo/times.json, from which bench/demo_times.py writes its table.
@@ -87,7 +87,7 @@ def answered(steps: Steps) -> bool:
 def main() -> int:
     began = time.monotonic()
     steps = Steps()
-    for engine in ("llamafactory", "vllm"):
+    for engine in ("llamafactory", "vllm", "judge"):
         if not os.environ.get(f"FTCTL_{engine.upper()}_PYTHON"):
             steps.run("engines", [FTCTL, "engines", "install", engine, "--variant", "cpu"])
     maker = "ftctl/inside/make_tiny_model.py"
@@ -100,10 +100,11 @@ def main() -> int:
     TIMES.write_text(json.dumps(steps.seconds, indent=2) + "\n")
     print(f"""
 The model is a few hundred thousand parameters that learnt {DATA} by heart: it shows the whole
-way from a job file to a server and is no useful chatbot. It goes on serving until you stop it:
+way from a job file to a judged server and is no useful chatbot. It goes on serving until you stop it:
 
   ask it     .venv/bin/ftctl chat {NAME} "What is ftctl?"
   watch it   .venv/bin/ftctl logs -f {NAME}
+  report it  .venv/bin/ftctl report {NAME}
   stop it    .venv/bin/ftctl stop {NAME}
 
 The demo took {steps.seconds["all"]:.0f} s; `make bench` shows where they went.""")

@@ -1,4 +1,4 @@
-"""The demo's job without its deployment, for the benchmarks that only train."""
+"""The demo's job without its deployment and its evaluation, for the benchmarks that only train."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def write_job(folder: Path) -> Path:
     maker = ROOT / "ftctl" / "inside" / "make_tiny_model.py"
     subprocess.run([engine_python("llamafactory"), maker, MODEL, "--text", DATA, "--force"], check=True)
     job = yaml.safe_load(SOURCE.read_text())
-    job.pop("deploy")
+    for block in ("deploy", "evaluate"):
+        job.pop(block)
     job["model"] = str(MODEL)
     job["data"]["train"] = str(DATA)
     # YAML 1.1 and 1.2 differ on 3e-3; ftctl reads what was meant from the plain decimal.

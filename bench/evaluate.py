@@ -51,7 +51,8 @@ def main() -> None:
         [FTCTL, "engines", "path", "judge", "--variant", "cpu"], capture_output=True, text=True, check=True
     ).stdout.strip()
     with tempfile.TemporaryDirectory() as scratch:
-        body = [*against_stub(python, Path(scratch)), "", *on_vllm(python, Path(scratch))]
+        place = Path(scratch)
+        body = [*against_stub(python, place), "", *after_a_while(python, place), "", *on_vllm(python, place)]
     body += ["", "Made by `.venv/bin/python -m bench.evaluate`, after `make demo`."]
     write("evaluate", "What asking the questions of an evaluation costs", body, began_on=began_on)
 
@@ -84,6 +85,30 @@ def against_stub(python: str, scratch: Path) -> list[str]:
     ]
 
 
+def after_a_while(python: str, scratch: Path) -> list[str]:
+    """A server whose speed nothing else on the machine changes: what is lost is the asking's own."""
+    port, own, plain = free_port("127.0.0.1", ()), list[float](), list[float]()
+    with running((PYTHON, "-m", "bench.stub_server", str(port), "0.15", "chat"), ROOT, port):
+        request = asked(scratch, ASKED, f"http://127.0.0.1:{port}", "stub", VLLM_AT_ONCE)
+        in_turns(python, request, "stub", own, plain)
+    return ["## A server that answers after 150 ms", "", *table(own, plain)]
+
+
+def in_turns(python: str, request: Path, key: str, own: list[float], plain: list[float]) -> None:
+    """Ask by the program and by the plain client, a round that is thrown away and then ROUNDS of them."""
+    for number in range(ROUNDS + 1):
+        for program in (True, False) if number % 2 else (False, True):  # neither always comes first
+            seconds = ask(python, request, key).asking if program else asyncio.run(load(request, key))
+            if number:
+                (own if program else plain).append(ASKED / seconds)
+
+
+def table(own: list[float], plain: list[float]) -> list[str]:
+    ratios = [one / two for one, two in zip(own, plain, strict=True)]
+    row = f"| questions a second | {told(own)} | {told(plain)} | {told(ratios)} |"
+    return ["| | ftctl | a plain client | ratio |", "|---|---|---|---|", row]
+
+
 def on_vllm(python: str, scratch: Path) -> list[str]:
     """The same requests by the program and by a plain client, in turns."""
     own: list[float] = []
@@ -99,18 +124,12 @@ def on_vllm(python: str, scratch: Path) -> list[str]:
         data = json.loads(out)["data"]
         key = Path(data["key_file"]).read_text().strip()
         request = asked(scratch, ASKED, data["url"], data["model"], VLLM_AT_ONCE)
-        for number in range(ROUNDS + 1):
-            for program in (True, False) if number % 2 else (False, True):  # neither always comes first
-                seconds = ask(python, request, key).asking if program else asyncio.run(load(request, key))
-                if number:
-                    (own if program else plain).append(ASKED / seconds)
+        in_turns(python, request, key, own, plain)
     finally:
         subprocess.run([FTCTL, "stop", NAME], capture_output=True, check=False)
-    ratios = [one / two for one, two in zip(own, plain, strict=True)]
     return [
         "## vLLM with the demo's untrained model", "",
-        "| | ftctl | a plain client | ratio |", "|---|---|---|---|",
-        f"| questions a second | {told(own)} | {told(plain)} | {told(ratios)} |", "",
+        *table(own, plain), "",
         f"{ASKED} questions of up to {TOKENS} tokens, {VLLM_AT_ONCE} at a time, on the CPU. The plain client",
         f"is asyncio's streams on kept connections. The two ask in turns, {ROUNDS} times after one that is",
         "thrown away: each figure is the median with the lowest and highest, a ratio that of two neighbours.",

@@ -235,7 +235,7 @@ def trained_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> T
 
 
 def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
-    """Write the demo's job to `target` for the model there, without its `deploy:` unless it is given.
+    """Write the demo's job to `target` for the model there; without `deploy:` and `evaluate:` unless given.
 
     `changes` replace whole blocks of the job; None takes one away.
     """
@@ -247,7 +247,8 @@ def demo_job(model: Path, target: Path, /, **changes: Any) -> Path:
     job: dict[str, Any] = values(node)
     # PyYAML reads by YAML 1.1, where 3e-3 is a text; ftctl reads by 1.2, where it is a number.
     job["train"]["learning_rate"] = float(job["train"]["learning_rate"])
-    job.pop("deploy", None)
+    for block in ("deploy", "evaluate"):
+        job.pop(block, None)
     job["model"] = str(model)
     train = job["data"]["train"]
     job["data"]["train"] = [_absolute(entry) for entry in ([train] if isinstance(train, str) else train)]

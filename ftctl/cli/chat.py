@@ -51,7 +51,7 @@ def chat(
 
     from ftctl.deployments import store, told
     from ftctl.deployments.conversation import converse, reply
-    from ftctl.errors import Missing, UsageError
+    from ftctl.errors import UsageError
 
     entry = store.get(deployment)
     if entry.deployment.kind != "generate":
@@ -61,12 +61,12 @@ def chat(
         )
     state = store.state(entry)
     if state not in store.SERVING:
-        raise Missing(f"{deployment} is {state}", f"ftctl logs {deployment} shows why; ftctl ps what runs")
+        raise store.not_serving(entry, state)
     talk = sys.stdin.isatty() and sys.stdout.isatty() and not once
     if message is None and not talk:
         message = sys.stdin.read().strip()
-        if not message:
-            raise UsageError("there is nothing to ask", f"ftctl chat {deployment} 'your question' --once")
+    if message is not None and not message.strip():
+        raise UsageError("there is nothing to ask", f"ftctl chat {deployment} 'your question' --once")
     history = [{"role": "system", "content": system}] if system else []
     asked = _model(entry, model)
     ask = _asker(entry, asked, {"max_tokens": max_tokens, "temperature": temperature})

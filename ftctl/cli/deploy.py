@@ -10,7 +10,7 @@ import typer
 from ftctl.cli.options import Json, NoInstall, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 def register(app: typer.Typer) -> None:
@@ -104,6 +104,7 @@ def deploy(
     import os
     from dataclasses import replace
 
+    from ftctl.cli.deployed import change, show, useless
     from ftctl.deployments import told
     from ftctl.deployments.behind import serve
     from ftctl.deployments.checks import check_deploy, chosen_port
@@ -114,11 +115,23 @@ def deploy(
     from ftctl.judge.at_switch import gate_of
     from ftctl.view.output import emit
 
+    starting = {
+        "--name": name,
+        "--port": port,
+        "--engine-python": engine_python,
+        "--restart": restart,
+        "--replace": replaced,
+        "--set": overrides,
+        "--no-install": no_install,
+        "--wait": wait,
+    }
     if shown is not None:
-        _print(target, shown, as_json=as_json)
+        useless("--print", {**starting, "--attach": attached, "--detach-adapter": detached})
+        show(target, shown, as_json=as_json)
         return
     if attached or detached:
-        _change(target, attached or (), detached or (), as_json=as_json)
+        useless("--attach" if attached else "--detach-adapter", starting)
+        change(target, attached or (), detached or (), as_json=as_json)
         return
     if replaced is not None:
         _check_unplaced(replaced, name, port)
@@ -166,35 +179,6 @@ def _check_unplaced(replaced: str, name: str | None, port: int | None) -> None:
 
     if port is not None or name not in (None, replaced):
         raise UsageError(f"{replaced} keeps its name and its port", "leave --name and --port away")
-
-
-def _change(name: str, attached: Sequence[str], detached: Sequence[str], *, as_json: bool) -> None:
-    """Take adapters from a running deployment and give it others, in this order."""
-    from ftctl.deployments import store
-    from ftctl.deployments.attach import attach, detach, pair
-    from ftctl.view.output import emit
-
-    pairs = [pair(text) for text in attached]
-    entry = store.get(name)
-    for adapter in detached:
-        entry = detach(entry, adapter)
-    for adapter, text in pairs:
-        entry = attach(entry, adapter, text)
-    adapters = dict(entry.deployment.adapters or {})
-    told = f"{name}: its adapters are {', '.join(adapters) or 'none'}"
-    emit("deploy", {"name": name, "adapters": adapters}, as_json=as_json, text=told)
-
-
-def _print(name: str, form: str, *, as_json: bool) -> None:
-    """Print how the deployment of that name is asked; nothing is started."""
-    from ftctl.deployments import store
-    from ftctl.deployments.snippets import snippet
-    from ftctl.view.output import emit
-
-    entry = store.get(name)
-    store.key_of(entry)
-    text = snippet(form, entry.deployment, str(entry.folder / store.KEY))
-    emit("deploy", {"name": name, "form": form, "snippet": text}, as_json=as_json, text=text)
 
 
 def _tell(kind: str, data: Mapping[str, object]) -> None:

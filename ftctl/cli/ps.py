@@ -60,7 +60,7 @@ def ps(
     rows = [
         _row(entry, state) | _load(entry, state) | {"gpus": _gpus(entry, held)}
         for entry, state in listed
-        if (every or state != "stopped") and front_of(entry) is None
+        if (state != "stopped" or (every and entry.deployment.behind is None)) and front_of(entry) is None
     ]
     runs = live()
     gpus = {run.id: held_by(run_phrase(run.name, run.id), held) for run in runs}

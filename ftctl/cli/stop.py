@@ -38,24 +38,64 @@ def stop(
 
     ftctl stop 20260101-120000-abcd --now
     """
+    from ftctl.errors import FtctlError
+    from ftctl.view.output import emit, say
+
+    chosen = _chosen(names or [], every=every, now=now, no_restart=no_restart)
+    done: dict[str, str] = {}
+    failed: list[FtctlError] = []
+    for name in chosen:
+        try:
+            done[name] = _leave_alone(name) if no_restart else _stop(name, now=now)
+        except FtctlError as error:  # the others are stopped all the same
+            failed.append(error)
+            continue
+        if not as_json:
+            emit("stop", {}, as_json=False, text=f"{name}: {done[name]}")
+    for other in failed[1:]:
+        say(f"ftctl: {other}")
+    if failed:
+        raise failed[0]
+    if as_json or not chosen:
+        emit("stop", {"stopped": done}, as_json=as_json, text="nothing is deployed")
+
+
+def _chosen(names: list[str], *, every: bool, now: bool, no_restart: bool) -> list[str]:
+    """The names of what is to be stopped. Raises UsageError where that is not clear."""
     from ftctl.deployments import store
     from ftctl.deployments.fronts import front_of
     from ftctl.errors import UsageError
-    from ftctl.view.output import emit
 
+    if now and no_restart:
+        raise UsageError("--no-restart lets it serve on, and --now kills it", "write one or the other")
     if every:
-        chosen = [
+        if names:
+            told = f"--all stops every deployment, and {', '.join(names)} is named too"
+            raise UsageError(told, "write one or the other")
+        return [
             entry.name
             for entry in store.entries()
             if store.state(entry) != "stopped" and front_of(entry) is None
         ]
-    else:
-        chosen = list(dict.fromkeys(names or ()))
-        if not chosen:
-            raise UsageError("say what to stop", "ftctl stop NAME, or --all for every deployment")
-    done = {name: _leave_alone(name) if no_restart else _stop(name, now=now) for name in chosen}
-    text = "\n".join(f"{name}: {what}" for name, what in done.items()) or "nothing is deployed"
-    emit("stop", {"stopped": done}, as_json=as_json, text=text)
+    if not names:
+        raise UsageError("say what to stop", "ftctl stop NAME, or --all for every deployment")
+    for name in names:
+        _known(name, deployed=no_restart)
+    return list(dict.fromkeys(names))
+
+
+def _known(name: str, *, deployed: bool) -> None:
+    """Raises UsageError for a name that nothing has: of several, none is stopped then."""
+    from ftctl.deployments import store
+    from ftctl.errors import UsageError
+    from ftctl.run.find import lookup
+
+    if deployed:
+        store.get(name)
+    elif not (store.NAME.fullmatch(name) and store.find(name)) and lookup(name) is None:
+        raise UsageError(
+            f"there is no deployment and no run called {name}", "ftctl ps and ftctl runs list them"
+        )
 
 
 def _leave_alone(name: str) -> str:
@@ -70,7 +110,6 @@ def _stop(name: str, *, now: bool) -> str:
     """Stop one deployment or run, and say what was done."""
     from ftctl.deployments import store
     from ftctl.deployments.stop import stop as stop_deployment
-    from ftctl.errors import UsageError
     from ftctl.run.control import stop as stop_run
     from ftctl.run.find import lookup
 
@@ -82,6 +121,4 @@ def _stop(name: str, *, now: bool) -> str:
     if run is not None:
         stop_run(run, now=now)
         return "ended" if now else "asked to save a checkpoint and end"
-    if entry is not None:
-        return "was stopped already"
-    raise UsageError(f"there is no deployment and no run called {name}", "ftctl ps and ftctl runs list them")
+    return "was stopped already"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ftctl.deployments import client, store
 from ftctl.deployments.adapters import adapter_folder, check_adapter, check_template
 from ftctl.deployments.store import Entry
-from ftctl.errors import FtctlError, Missing, UsageError
+from ftctl.errors import FtctlError, UsageError
 from ftctl.job.rules import NAME
 
 
@@ -76,7 +76,7 @@ def _ready(name: str) -> Entry:
     entry = store.get(name)
     state = store.state(entry)
     if state != "running":
-        raise Missing(f"{name} is {state}", f"ftctl logs {name} shows why; ftctl ps what runs")
+        raise store.not_serving(entry, state)
     return entry
 
 

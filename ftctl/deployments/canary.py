@@ -32,9 +32,8 @@ def prompts_of(file: Path | None) -> tuple[str, ...]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"deploy.canary: {file} cannot be read: {error}", "one prompt on each line"
-        ) from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"deploy.canary: {file} cannot be read: {why}", "one prompt on each line") from None
     prompts = tuple(line.strip() for line in lines if line.strip())
     if not 0 < len(prompts) <= MOST:
         raise UsageError(

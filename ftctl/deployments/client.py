@@ -172,9 +172,8 @@ def chat(
             raise FtctlError(f"the server answered {answer.status}: {reason(answer.read())}")
         yield from _pieces(answer)
     except (OSError, http.client.HTTPException) as error:
-        raise FtctlError(
-            f"the server does not answer: {error or type(error).__name__}", "see ftctl ps"
-        ) from error
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise FtctlError(f"the server does not answer: {why}", "see ftctl ps") from error
     finally:
         connection.close()
 

@@ -37,21 +37,21 @@ def open_gate(entry: Entry) -> None:
 
 
 def check_replaceable(name: str) -> Entry:
-    """The deployment of that name. Raises UsageError where its servers cannot be replaced."""
+    """The deployment of that name. Raises UsageError where its servers cannot be replaced, Missing where it
+    is in no state for that."""
     front = store.get(name)
     deployment = front.deployment
     if deployment.behind is not None:
         raise UsageError(
             f"{name} is a server behind {deployment.behind}", f"ftctl deploy … --replace {deployment.behind}"
         )
+    if (state := store.state(front)) not in store.LIVE - {"starting"}:
+        raise store.not_serving(front, state)
     if not deployment.members:
         raise UsageError(
             f"{name} has its address itself, so that nothing can take over from it",
             f"stop it and deploy it with deploy.proxy: true (--set proxy=true --name {name})",
         )
-    state = store.state(front)
-    if state not in store.SERVING | {"unhealthy", "restarting"}:
-        raise UsageError(f"{name} is {state}", "ftctl deploy starts it")
     return front
 
 
@@ -118,7 +118,7 @@ def _switch(name: str, members: tuple[Deployment, ...]) -> Entry:
     old = (*front.deployment.retiring, *front.deployment.members)
     front = fronts.taken_over(front, names, members[0], old)
     if front.ended is not None:
-        raise FtctlError(f"{name} was stopped meanwhile", "ftctl deploy starts it again")
+        raise FtctlError(f"{name} was stopped meanwhile", store.begin_again(front))
     store.note(front, {"state": "running", "detail": f"{', '.join(names)} for {', '.join(old)}"})
     return front
 
@@ -136,7 +136,7 @@ def _settled(front: Entry) -> Deployment:
             f"{front.name}: the new servers have the address; the old ones finish and end by themselves"
         ) from None
     if now.ended is not None:
-        raise FtctlError(f"{front.name} was stopped while its old servers finished", "ftctl deploy starts it")
+        raise FtctlError(f"{front.name} was stopped while its old servers finished", store.begin_again(front))
     if now.deployment.members != wanted:
         raise FtctlError(
             f"the new servers of {front.name} failed as they took over, and the old ones are back",

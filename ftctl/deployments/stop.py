@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import time
 from dataclasses import replace
@@ -37,16 +38,33 @@ def stop(
         drained(entry, drain)
     try:
         # Recorded first: nobody starts it again, and who waits for it sees that its end was meant.
-        ended = change(entry, ended=time.time(), why=why, remedy=remedy)
+        recorded = _ended(entry, why, remedy)
         reboot.remove(entry.name)
-        stop_session(ended.deployment.process, grace=0.0 if now else grace)
-    finally:  # on a full disk too, nothing of it is left
+        stop_session((find(entry.name) or entry).deployment.process, grace=0.0 if now else grace)
+    finally:  # whatever could not be recorded, nothing of it is left
         if entry.deployment.members:
             _stop_behind(entry.name, now=now, grace=grace)
         _dismiss(entry)
         last = find(entry.name) or entry  # the keeper may have started one in between
         stop_session(last.deployment.process, grace=0.0)
-    forget_key(ended)
+    forget_key(entry)
+    if not recorded:
+        _record_end(entry, why, remedy)
+
+
+def _ended(entry: Entry, why: str, remedy: str) -> bool:
+    """Record the end; false where the disk is full: that of the keys, which go last, is room for it."""
+    try:
+        _record_end(entry, why, remedy)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return False
+    return True
+
+
+def _record_end(entry: Entry, why: str, remedy: str) -> None:
+    change(entry, ended=time.time(), why=why, remedy=remedy)
 
 
 def _stop_behind(front: str, *, now: bool, grace: float) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ftctl.deployments import client
 from ftctl.deployments.kept import is_kept, kept_of
 from ftctl.deployments.model import Deployment, Parity
-from ftctl.errors import UsageError
+from ftctl.errors import Missing, UsageError
 from ftctl.events import Event
 from ftctl.paths import deployments_dir
 from ftctl.process import NOBODY, ProcessId, age, alive
@@ -128,9 +128,22 @@ def key_of(entry: Entry) -> str:
     try:
         return (entry.folder / KEY).read_text().strip()
     except FileNotFoundError:
-        raise UsageError(
-            f"{entry.name} has been stopped and has no key", "ftctl deploy starts it again"
-        ) from None
+        raise UsageError(f"{entry.name} has been stopped and has no key", begin_again(entry)) from None
+
+
+def begin_again(entry: Entry) -> str:
+    """The way to start one that has ended, with what it served."""
+    served = entry.deployment.run or entry.deployment.artifact
+    return f"ftctl deploy {served} --name {entry.name} starts it again, with the options that it had"
+
+
+def not_serving(entry: Entry, state: str) -> Missing:
+    """What to raise of a deployment that has to serve, and is in a state in which it does not."""
+    why = entry.why.removeprefix(f"{entry.name}: ").partition("\n")[0] if state == "failed" else ""
+    told = f"{entry.name} is {state}" + f": {why}" * bool(why)
+    if state == "stopped":
+        return Missing(told, begin_again(entry))
+    return Missing(told, entry.remedy or f"ftctl logs {entry.name} shows why; ftctl ps what runs")
 
 
 def owner_secret(entry: Entry) -> str:

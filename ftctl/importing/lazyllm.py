@@ -49,7 +49,7 @@ _ENDS = {
     "cp_files": "the merged folder gets its tokenizer from the base model",
     "model_name": "it named a log file",
     "valset": "write it as data.eval",
-    "evalset": "LazyLLM sends these to the server; ftctl's evaluate block comes with a later version",
+    "evalset": "LazyLLM sends these to the server; write it as evaluate.data",
 }
 
 

@@ -23,7 +23,8 @@ _FIELDS = {
 # What the server answers with where a request does not say: vLLM's override_generation_config.
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens")
 _EXPORT = "ftctl merges what it trains by itself, and serves here what this export wrote"
-_LATER = "ftctl's evaluate block comes with a later version"
+_NOTHING = "ftctl's evaluate block has nothing like it"
+_DRAWN = {"max_new_tokens": "max_tokens"} | {name: name for name in _SAMPLING[:-1]}
 
 
 def export(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
@@ -79,7 +80,7 @@ def infer(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
 
 
 def judge(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
-    """A prediction or an evaluation: a job that serves the model; judging it comes later."""
+    """A prediction or an evaluation: a job that serves the model and asks it the same rows."""
     rest = _start(draft, document, around)
     draft.set("deploy.engine", "vllm")
     _adapters(draft, rest, around)
@@ -97,25 +98,22 @@ def judge(draft: Draft, document: Mapping[str, Any], around: Around) -> Draft:
             check for check in draft.checks if not check.startswith("data.train: the original")
         ]
     rows = block.get("eval") or block.get("train")
-    first = rows[0] if isinstance(rows, list) else rows
-    path = first["path"] if isinstance(first, Mapping) else first
-    if isinstance(path, str):
-        draft.set("evaluate.data", path, "eval_dataset")
-        draft.check(f"evaluate: {_LATER}")
-    if isinstance(rows, list) and len(rows) > 1:
-        more = [item["path"] if isinstance(item, Mapping) else item for item in rows[1:]]
-        draft.drop("eval_dataset", more, "evaluate takes one file")
-    return _finish(draft, rest, _LATER)
+    if isinstance(rows, str | list | Mapping):
+        draft.set("evaluate.data", rows, "eval_dataset")
+        for argument, key in _DRAWN.items():
+            if argument in rest:
+                draft.set(f"evaluate.sampling.{key}", rest.pop(argument), argument)
+    return _finish(draft, rest, _NOTHING)
 
 
 def _left(draft: Draft, given: Mapping[str, Any], rest: Mapping[str, Any], block: Mapping[str, Any]) -> None:
-    """Name what was taken for a data block, of which `evaluate` has the path alone."""
+    """Name what was taken for a data block, of which `evaluate` has the files alone."""
     said = {change.argument for change in draft.changes} | {"eval_dataset"}
     if "eval" not in block:
         said.add("dataset")
     for argument in given:
         if argument not in rest and argument not in said:
-            draft.drop(argument, given[argument], _LATER)
+            draft.drop(argument, given[argument], _NOTHING)
 
 
 def _start(draft: Draft, document: Mapping[str, Any], around: Around) -> dict[str, Any]:

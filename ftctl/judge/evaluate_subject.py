@@ -26,7 +26,7 @@ from ftctl.judge.subject import Subject
 from ftctl.judge.verdict import Verdict, record, recorded_gains, verdict
 from ftctl.leases.hold import NOTHING
 from ftctl.plan.model import Plan
-from ftctl.run.directory import RunDir
+from ftctl.run.directory import EXIT, RunDir
 from ftctl.run.records import plan_of
 
 
@@ -54,6 +54,8 @@ def evaluate(
             _compared(case, other, own, str(compare))
     finally:
         case.lease.close()
+    if target.run is not None and subject.place == target.run / EVALUATIONS:
+        (target.run / EXIT).touch()  # a list of runs looks at it again then
     return other
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from ftctl.process import session_members
 from ftctl.run.create import create
 from ftctl.run.directory import RunDir
 from tests.conftest import Answer, Cli
+from tests.ended_runs import ended_run
 from tests.model_files import write_adapter, write_model
 from tests.plans import plan
+from tests.waiting import until
 
 STANDIN = Path(__file__).parent.parent / "standin" / "server.py"
 
@@ -147,6 +150,37 @@ def test_stop_wants_to_know_what(serving: Cli) -> None:
     assert "no deployment and no run called x" in serving("logs", "x", code=2).err
 
 
+def test_of_several_names_none_is_stopped_where_one_is_unknown(serving: Cli) -> None:
+    deploy(serving, "m")
+    assert "no deployment and no run called x" in serving("stop", "m", "x", code=2).err
+    assert "there is no deployment called x" in serving("stop", "m", "x", "--no-restart", code=2).err
+    assert "--all stops every deployment, and x is named too" in serving("stop", "--all", "x", code=2).err
+    assert "write one or the other" in serving("stop", "m", "--now", "--no-restart", code=2).err
+    assert serving("ps", "--json", code=0).data["deployments"][0]["state"] == "running"
+
+
+def test_of_several_the_others_are_stopped_where_one_cannot_be(serving: Cli) -> None:
+    deploy(serving, "m")
+    answer = serving("stop", ended_run(serving.cwd).path, "m", code=2)
+    assert answer.out == "m: stopped\n"
+    assert "has ended" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--print", "curl", "--replace", "n"), "--print starts nothing, and --replace would do nothing"),
+        (("--print", "curl", "--attach", "a=b"), "--print starts nothing, and --attach would do nothing"),
+        (("--attach", "a=b", "--port", "1", "--wait"), "--attach starts nothing, and --port and --wait"),
+        (("--detach-adapter", "a", "--set", "x=1"), "--detach-adapter starts nothing, and --set would"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    ftctl: Cli, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in ftctl("deploy", "m", *arguments, code=2).err
+
+
 def test_chat_once_and_from_standard_input(serving: Cli) -> None:
     deploy(serving, "m")
     assert (
@@ -159,8 +193,30 @@ def test_chat_once_and_from_standard_input(serving: Cli) -> None:
     assert asked.stdout == "heard: from a pipe\n"
     assert "there is nothing to ask" in serving("chat", "m", code=2).err
     assert "broke off in the middle" in serving("chat", "m", "break off", "--once", code=1).err
+    assert "there is nothing to ask" in serving("chat", "m", " ", "--once", code=2).err
     serving("stop", "m", code=0)
-    assert "m is stopped" in serving("chat", "m", "hello", code=4).err
+
+
+def test_what_does_not_serve_is_told_with_the_way_back(serving: Cli) -> None:
+    deploy(serving, "m", "--name", "n")
+    serving("stop", "n", code=0)
+    again = f"ftctl deploy {serving.cwd / 'm'} --name n starts it again"
+    for command, code in (
+        (("chat", "n", "hello"), 4),
+        (("deploy", "n", "--attach", "a=b"), 4),
+        (("deploy", "m", "--replace", "n"), 4),
+        (("deploy", "n", "--print", "curl"), 2),
+    ):
+        said = serving(*command, code=code).err
+        assert "stopped" in said
+        assert again in said
+    deploy(serving, "m", "--name", "n", "--restart", "never")
+    row = serving("ps", "--json", code=0).data["deployments"][0]
+    os.kill(row["pid"], signal.SIGKILL)
+    until(lambda: serving("ps", "--json", code=0).data["deployments"][0]["state"] == "failed")
+    assert "n is failed: vLLM was killed by signal 9" in serving("chat", "n", "hello", code=4).err
+    shown = serving("deploy", "n", "--print", "curl", code=0)
+    assert "n is failed, and answers only once it runs" in shown.err
 
 
 def test_a_conversation_on_a_terminal_ends_with_control_d(serving: Cli) -> None:

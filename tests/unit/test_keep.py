@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,15 @@ from ftctl.deployments import client, metrics, store
 from ftctl.deployments.kept import Kept, is_kept, kept_of
 from ftctl.deployments.launch import LAUNCH, Pace
 from ftctl.deployments.model import Deployment
+from ftctl.deployments.stop import stop
+from ftctl.errors import UsageError
 from ftctl.events import parse
 from ftctl.keep.again import keep_again
 from ftctl.keep.decide import WINDOW, decide, recent
 from ftctl.process import ProcessId, alive, identify, own_session
 from tests.conftest import Cli
 from tests.model_files import write_model
+from tests.small_disk import fill, mounted
 from tests.unit.conftest import STANDIN, Starter
 from tests.waiting import freeze, until
 
@@ -197,3 +201,22 @@ def test_old_failures_do_not_count_and_waits_are_bounded() -> None:
     now = time.time()
     assert recent([now - WINDOW - 1, now - 1], now) == (now - 1,)
     assert decide("always", 100, [now] * 20).wait == 60.0
+
+
+@pytest.fixture
+def small_home(tmp_path: Path) -> Iterator[Path]:
+    """The home of `serve`, on a file system of its own."""
+    with mounted(tmp_path / "home", "1m") as folder:
+        yield folder
+
+
+def test_on_a_full_disk_what_is_stopped_stays_stopped(small_home: Path, serve: Starter) -> None:
+    deployment = serve(restart="always")
+    first = watched(deployment)
+    filled = fill(small_home, 0)
+    stop(store.get("ft"))
+    assert (state(), own_session(first.process)) == ("stopped", ())
+    with pytest.raises(UsageError, match="has no key"):
+        store.key_of(store.get("ft"))
+    filled.unlink()
+    assert not keep_again(store.get("ft"))

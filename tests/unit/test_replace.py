@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +66,13 @@ def test_other_servers_take_over_under_load_and_those_that_fail_do_not(model: Pa
         assert replaced(model, replicas=2).members == ("ft.2", "ft.3")
         assert gone("ft.1")
     assert (load.failures, load.done > 20) == ([], True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "ftctl", "ps", "--all", "--json"], capture_output=True, check=True, text=True
+    )
+    rows = json.loads(shown.stdout)["data"]["deployments"]
+    assert [row["name"] for row in rows] == ["ft"]  # what has left it is no deployment of its own
+    with pytest.raises(UsageError, match="is a server behind ft"):
+        check_replaceable("ft.2")
 
 
 def test_what_has_its_address_itself_is_not_replaced(serve: Starter) -> None:
@@ -85,3 +95,9 @@ def test_the_canary_is_looked_at_before_anything_starts(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(UsageError, match="has 0 prompts"):
         check_deploy(Deploy(proxy=True, canary=file), "ft", {})
+    for kept, why in ((tmp_path, "Is a directory"), (tmp_path / "none.txt", "No such file or directory")):
+        with pytest.raises(UsageError, match=f"{kept.name} cannot be read: {why}; one prompt"):
+            prompts_of(kept)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="it is not UTF-8 text"):
+        prompts_of(file)
