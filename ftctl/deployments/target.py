@@ -20,6 +20,7 @@ from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import lookup, runs_of
 from ftctl.run.records import plan_of
+from ftctl.run.state import LIVE, standing
 
 ARTIFACT, MODEL, ADAPTER = "artifact.json", "config.json", "adapter_config.json"
 
@@ -82,7 +83,11 @@ def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     deploy = _overridden(deploy, overrides)
     artifact = _artifact_of(run, deploy)
     if artifact is None:
-        raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
+        lives = standing(run) in LIVE
+        remedy = (
+            f"it is not over: ftctl watch {run.name} shows it" if lives else "ftctl runs shows how it ended"
+        )
+        raise FtctlError(f"the run {run.name} has no verified result", remedy)
     name = deploy.name or plan.job.name
     job = _asked(plan.job, deploy, overrides)
     return Target(artifact, deploy, name, job, run, plan.job.model.trust_remote_code)

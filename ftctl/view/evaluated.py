@@ -67,7 +67,9 @@ def _said(place: Path, own: Mapping[str, Any], beside: Mapping[str, Any]) -> lis
     reused = read(place / BASE / REQUEST).get("reused_from")
     if reused:
         lines.append(f"  the base model's answers are those of run {reused}")
-    return [*lines, *(f"  {note}" for note in own.get("notes") or ())]
+    notes = list(own.get("notes") or ())
+    gone = [f"no {name}: {why}" for name, why in (own.get("missing") or {}).items() if why not in notes]
+    return [*lines, *(f"  {note}" for note in [*gone, *notes])]
 
 
 def answers_line(answers: Mapping[str, Any], *, only_bad: bool = False) -> str:
