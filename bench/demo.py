@@ -1,4 +1,4 @@
-"""`make demo`: a tiny model trained on questions about ftctl, served by vLLM, judged beside its base and asked.
+"""`make demo`: a tiny model trained on questions about ftctl, served by vLLM, judged beside its base, asked.
 
 Every step is a command that is shown before it runs. The seconds of each are kept in
 .cache/demo/times.json, from which bench/demo_times.py writes its table.
