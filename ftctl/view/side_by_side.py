@@ -152,12 +152,12 @@ def _example(change: Changed, found: Compared, at: int) -> Iterator[RenderableTy
 
 
 def _block(text: str | None) -> Text:
-    return _plain("-" if text is None else _lines(text) or "(empty)")
+    return _plain("-" if text is None else _lines(text) or ("(spaces)" if text else "(empty)"))
 
 
 def _lines(text: str) -> str:
     """The text with its lines, and nothing in it that a terminal would act on."""
-    return "\n".join(shown_text(line) for line in text.splitlines())
+    return "\n".join(shown_text(line) for line in text.strip().splitlines())
 
 
 def _plain(text: str, style: str = "") -> Text:

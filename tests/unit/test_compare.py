@@ -79,8 +79,9 @@ def evaluated(run: Path, model: str, scores: list[float], answer: str) -> None:
 def runs(ftctl: Cli) -> tuple[Cli, Path, Path]:
     cli = with_job(ftctl)
     train(cli)
+    (one,) = (cli.cwd / "runs" / "tested").iterdir()
     train(cli, "train.learning_rate=3e-5", "train.seed=7")
-    one, other = sorted((cli.cwd / "runs" / "tested").iterdir(), key=lambda run: run.name)
+    (other,) = {*(cli.cwd / "runs" / "tested").iterdir()} - {one}  # ids of one second are in no order
     return cli, one, other
 
 
@@ -118,5 +119,11 @@ def test_runs_side_by_side_and_one_beside_its_base(runs: tuple[Cli, Path, Path])
     assert [subject["model"] for subject in found["subjects"]] == ["base", "tuned"]
     assert found["beside_the_first"][0]["paired"]["exact_match"]["difference"]["value"] == 0.25
     assert found["differs"] == []
+    pair = {"a": 0.0, "b": 0.25, "difference": 0.25, "low": 0.01, "high": 0.75}
+    record = {"a": {"name": "base"}, "b": {"name": "tuned"}, "paired": {"exact_match": pair}}
+    (one / "evaluations" / "comparison.json").write_text(json.dumps(record))
+    (shown_pair,) = cli("compare", one, "--json", code=0).data["beside_the_first"]
+    recorded = {"value": 0.25, "low": 0.01, "high": 0.75}  # what the run says of itself everywhere
+    assert shown_pair["paired"]["exact_match"]["difference"] == recorded
     cli("compare", one, "--metric", "rougeL", code=2)
     cli("compare", "nobody", code=2)
