@@ -27,7 +27,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 TESTS := $(wildcard tests/unit tests/golden)
-ALL_TESTS := $(TESTS) $(wildcard tests/docs tests/e2e)
+ALL_TESTS := $(TESTS) $(wildcard tests/flow tests/docs tests/e2e)
 
 FUZZ ?= 5000
 FAULTS ?= 200

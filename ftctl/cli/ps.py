@@ -97,7 +97,8 @@ def _show_deployments(rows: list[dict[str, Any]]) -> None:
         + [_numbers(row[name]) for name in gpus]
         for row in listed
     ]
-    emit("ps", {}, as_json=False, text=table((*COLUMNS, *replicas, "requests", "tok/s", *gpus), shown))
+    drawn = table((*COLUMNS, *replicas, "requests", "tok/s", *gpus), shown)
+    emit("ps", {}, as_json=False, text=drawn, whole=True)
 
 
 def _show_runs(runs: list[RunState], gpus: Mapping[str, tuple[int, ...]], *, after: bool) -> None:

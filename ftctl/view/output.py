@@ -27,9 +27,18 @@ def envelope_of(command: str, key: str, records: Sequence[str]) -> str:
 
 
 def emit(
-    command: str, data: Mapping[str, Any], *, as_json: bool, text: RenderableType, exit_code: int = 0
+    command: str,
+    data: Mapping[str, Any],
+    *,
+    as_json: bool,
+    text: RenderableType,
+    exit_code: int = 0,
+    whole: bool = False,
 ) -> None:
-    """Print a result: the envelope, or `text` (a string, or anything that rich draws)."""
+    """Print a result: the envelope, or `text` (a string, or anything that rich draws).
+
+    With `whole` no cell is folded on a narrow terminal either: what is copied from there, as an address is.
+    """
     if as_json:
         sys.stdout.write(envelope(command, data, exit_code=exit_code) + "\n")
     elif isinstance(text, str):
@@ -38,7 +47,7 @@ def emit(
         from rich.console import Console
 
         # A pipe has no width: what is cut or folded for 80 columns could not be searched.
-        Console(width=None if sys.stdout.isatty() else 1000).print(text)
+        Console(width=None if sys.stdout.isatty() and not whole else 1000).print(text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:

@@ -15,7 +15,7 @@ from ftctl.judge.verdict import record, verdict
 from ftctl.run.directory import RunDir
 from tests.conftest import Cli
 from tests.dummy_jobs import with_job
-from tests.unit.test_dummy_retrieval import job_of
+from tests.flow.test_dummy_retrieval import job_of
 
 pytestmark = pytest.mark.engine
 TUNED = Measured("/run/output", {"ndcg@10": 0.5104}, {}, {}, "t", 0.7)

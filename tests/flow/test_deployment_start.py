@@ -24,7 +24,7 @@ from ftctl.events import parse
 from ftctl.facts.model import EngineFacts, MachineFacts, ModelFacts
 from ftctl.job.model import Deploy
 from ftctl.process import alive, session_members, stop_session
-from tests.unit.conftest import Starter
+from tests.flow.conftest import Starter
 from tests.waiting import freeze, until
 
 

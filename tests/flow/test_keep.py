@@ -22,9 +22,9 @@ from ftctl.keep.again import keep_again
 from ftctl.keep.decide import WINDOW, decide, recent
 from ftctl.process import ProcessId, alive, identify, own_session
 from tests.conftest import Cli
+from tests.flow.conftest import STANDIN, Starter
 from tests.model_files import write_model
 from tests.small_disk import fill, mounted
-from tests.unit.conftest import STANDIN, Starter
 from tests.waiting import freeze, until
 
 SOON = Pace(every=0.2, answer=0.5, patience=1.0, refused=0.5, first=0.05, grace=0.1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -237,6 +241,33 @@ def test_a_conversation_on_a_terminal_ends_with_control_d(serving: Cli) -> None:
         talk.kill()
         talk.wait()
         os.close(leader)
+
+
+def test_an_address_can_be_copied_from_a_narrow_terminal(serving: Cli) -> None:
+    deploy(serving, "m", "--name", "a-long-name-for-a-deployment")
+    row = serving("ps", "--json", code=0).data["deployments"][0]
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    listed = subprocess.Popen(serving.argv("ps"), env=serving.environment, stdout=follower, stdin=follower)
+    try:
+        os.close(follower)
+        shown = read_to_end(leader)
+        assert listed.wait(timeout=60) == 0
+    finally:
+        listed.kill()
+        listed.wait()
+        os.close(leader)
+    assert row["address"] in shown
+    assert "a-long-name-for-a-deployment" in shown
+
+
+def read_to_end(terminal: int) -> str:
+    """What a terminal shows until nobody writes to it any more."""
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux ends a terminal whose last writer is gone so
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    return shown.decode()
 
 
 def read_until(terminal: int, ending: str, seconds: float = 60.0) -> str:

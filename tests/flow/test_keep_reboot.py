@@ -17,7 +17,7 @@ from ftctl.deployments.stop import leave_alone, stop
 from ftctl.keep import reboot
 from ftctl.keep.unit import quoted, unit_text
 from ftctl.process import alive, own_session
-from tests.unit.conftest import Starter
+from tests.flow.conftest import Starter
 from tests.waiting import until
 
 

@@ -1,4 +1,4 @@
-"""What several unit tests share: the stand-in server as a deployment."""
+"""What tests of whole flows share: the stand-in server as a deployment."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.job.model import Deploy
 from ftctl.process import own_session
 from tests.certificates import certificate
+from tests.flow.conftest import Starter
 from tests.load import asked_all_the_while
 from tests.standin.behind import answers, gone, members, replaced, served
-from tests.unit.conftest import Starter
 
 try:
     proxy.program()

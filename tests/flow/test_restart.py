@@ -28,9 +28,9 @@ from ftctl.run.state import LIVE, standing, state_of
 from ftctl.supervise.restart import Setback, before, decide
 from ftctl.supervise.restart import told as fields_of
 from tests.conftest import Cli
+from tests.flow.test_resume_cli import GPU, job, the_run
 from tests.plans import plan
 from tests.standin.launch import ENGINE
-from tests.unit.test_resume_cli import GPU, job, the_run
 from tests.waiting import until
 
 

@@ -26,7 +26,7 @@ from ftctl.leases.hold import NOTHING
 from ftctl.plan.serve import plan_serve
 from ftctl.process import alive, own_session
 from ftctl.servers.words import INSIDE
-from tests.unit.conftest import STANDIN
+from tests.flow.conftest import STANDIN
 from tests.waiting import until
 
 BLOCK = Deploy(native={"stand-in": "quick"})
