@@ -21,7 +21,7 @@ from ftctl.deployments import client, store
 from ftctl.deployments.launch import launch_of, server_environment
 from ftctl.deployments.ports import free_port
 from ftctl.paths import engines_dir
-from ftctl.process import ProcessId, session_members, start, stop_session
+from ftctl.process import NOBODY, ProcessId, session_members, start, stop_session
 
 NAME, HOST, KEY = "ready", "127.0.0.1", "a-key-of-the-benchmark"
 BLOCK = ("dtype=float32", "max_length=512", "kv_cache_memory=64MiB", "max_concurrency=8")
@@ -37,6 +37,7 @@ class Ready:
     server: float
     own: float = 0.0
     port: int = 0
+    process: ProcessId = NOBODY
 
 
 def main() -> None:
@@ -90,7 +91,7 @@ def by_hand(launched: Path, folder: Path, *, plain: bool = False) -> Iterator[Re
     _, process = start(argv, cwd=folder, env=env, log=folder / "server.log")
     try:
         wait_answering(f"http://{HOST}:{port}", folder / "server.log", process)
-        yield Ready(time.perf_counter() - began, cpu_seconds(process), port=port)
+        yield Ready(time.perf_counter() - began, cpu_seconds(process), port=port, process=process)
     finally:
         stop_session(process, grace=5.0)
 
