@@ -77,7 +77,7 @@ def evaluate(
     """
     import json
 
-    from ftctl.errors import GateNotMet
+    from ftctl.errors import GateNotMet, Interrupted
     from ftctl.judge.evaluate_run import summary
     from ftctl.judge.evaluate_subject import evaluate as work
     from ftctl.judge.evaluate_subject import held
@@ -98,8 +98,11 @@ def evaluate(
         asked.append(f"compare={json.dumps(compare)}")
     subject = subject_of(target, asked, limit=limit, output=output and output.absolute())
     words = {"tuned": f"asking {subject.name}", "base": "asking the base model"}
-    with in_stages(words) as stages:
-        other = work(subject, install=not no_install, wait=wait, tell=_teller(stages), say=say)
+    try:
+        with in_stages(words) as stages:
+            other = work(subject, install=not no_install, wait=wait, tell=_teller(stages), say=say)
+    except KeyboardInterrupt:
+        raise Interrupted("ended early; the answers so far are kept", "the same command goes on") from None
     found = held(subject)
     told: dict[str, Any] = {
         "target": target,

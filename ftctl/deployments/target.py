@@ -14,12 +14,13 @@ from ftctl.artifacts.verify import adapter_in, model_in
 from ftctl.artifacts.weights import read_json
 from ftctl.errors import FtctlError, JobError, UsageError
 from ftctl.job.dummy import served_by_dummy
-from ftctl.job.load import load
+from ftctl.job.load import draft, load
 from ftctl.job.model import Deploy, Job, Model, Resources
 from ftctl.record import from_record, to_record
 from ftctl.run.directory import RunDir
 from ftctl.run.find import lookup, runs_of
 from ftctl.run.records import plan_of
+from ftctl.run.state import LIVE, standing
 
 ARTIFACT, MODEL, ADAPTER = "artifact.json", "config.json", "adapter_config.json"
 
@@ -82,7 +83,11 @@ def _from_run(run: Path, overrides: tuple[str, ...]) -> Target:
     deploy = _overridden(deploy, overrides)
     artifact = _artifact_of(run, deploy)
     if artifact is None:
-        raise FtctlError(f"the run {run.name} has no verified result", "ftctl runs shows how it ended")
+        lives = standing(run) in LIVE
+        remedy = (
+            f"it is not over: ftctl watch {run.name} shows it" if lives else "ftctl runs shows how it ended"
+        )
+        raise FtctlError(f"the run {run.name} has no verified result", remedy)
     name = deploy.name or plan.job.name
     job = _asked(plan.job, deploy, overrides)
     return Target(artifact, deploy, name, job, run, plan.job.model.trust_remote_code)
@@ -165,7 +170,7 @@ def _artifact_of(run: Path, deploy: Deploy) -> Artifact | None:
 
 
 def _overridden(deploy: Deploy, overrides: Iterable[str]) -> Deploy:
-    """The deploy block with overrides, typed and checked by the same loader as a job file."""
+    """The deploy block with overrides, typed and checked as those of a job file; paths begin here."""
     given = tuple(overrides)
     if not given:
         return deploy
@@ -175,9 +180,9 @@ def _overridden(deploy: Deploy, overrides: Iterable[str]) -> Deploy:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "deploy.yaml"
         file.write_text(json.dumps(document, ensure_ascii=False))
-        try:
-            loaded = load(file, given).deploy
-        except JobError as error:
-            raise JobError([replace(problem, file="--set", line=0) for problem in error.problems]) from None
+        found = draft(file, given, origin=Path.cwd() / file.name)
+    if found.problems:
+        raise JobError([replace(problem, file="--set", line=0) for problem in found.problems])
+    loaded = found.job.deploy
     assert loaded is not None
     return replace(deploy, **{field.name: getattr(loaded, field.name) for field in fields(Deploy)})

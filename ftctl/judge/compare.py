@@ -9,10 +9,12 @@ from typing import Any
 
 from ftctl.errors import UsageError
 from ftctl.judge.comparing import Beside, beside
-from ftctl.judge.measured import Measurement
+from ftctl.judge.measured import Measurement, gains
 from ftctl.judge.records import BASE, EVALUATIONS, TUNED, measured_in, measured_of
 from ftctl.judge.texts import Said, said
+from ftctl.judge.verdict import Paired, recorded_gains
 from ftctl.run.compare import differing
+from ftctl.run.directory import RunDir
 from ftctl.run.find import find
 from ftctl.run.state import RunState, state_of
 
@@ -61,7 +63,17 @@ def _beside(first: Subject, other: Subject, metric: str | None, examples: int) -
     if first.measured is None or other.measured is None:
         missing = first if first.measured is None else other
         return Beside(other.name, {}, why=f"{missing.name} was not measured")
-    return beside(first.measured, other.measured, metric, examples)
+    return beside(first.measured, other.measured, metric, examples, _gains(first, other))
+
+
+def _gains(first: Subject, other: Subject) -> Paired:
+    """The differences that a run records from its own base, so that they are the same wherever they are
+    shown; else they are drawn from the rows."""
+    evaluations = other.folder.parent
+    record = RunDir(evaluations).read_json("comparison.json") or {}
+    named = [(record.get(side) or {}).get("name") for side in ("a", "b")]
+    own = first.folder.parent == evaluations and [first.folder.name, other.folder.name] == named
+    return recorded_gains(evaluations) if own else gains
 
 
 def _subject(text: str) -> Subject:

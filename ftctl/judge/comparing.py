@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ftctl.judge.gate import Figure
 from ftctl.judge.measured import Measurement, changes, counts, gains
 
+Gained = Callable[[Measurement, Measurement, Iterable[str]], Mapping[str, Figure]]
 SHOWN = 20  # rows that changed, of each pair
 
 
@@ -45,12 +46,23 @@ class Beside:
     why: str = ""
 
 
-def beside(first: Measurement, other: Measurement, metric: str | None = None, shown: int = SHOWN) -> Beside:
-    """Compare two measurements; rows that changed most are by `metric`, or by the first that rows have."""
+def beside(
+    first: Measurement,
+    other: Measurement,
+    metric: str | None = None,
+    shown: int = SHOWN,
+    gained: Gained = gains,
+) -> Beside:
+    """Compare two measurements; rows that changed most are by `metric`, or by the first that rows have.
+
+    `gained` gives the paired differences with their intervals.
+    """
     if first.test != other.test:
         return Beside(other.name, {}, why="measured on other rows, so that nothing can be paired")
+    if flawed := next((one for one in (first, other) if one.flaw), None):
+        return Beside(other.name, {}, why=f"not paired: of {flawed.name} {flawed.flaw}")
     both = [name for name in first.values if name in other.values]
-    drawn = gains(other, first, both)
+    drawn = gained(other, first, both)
     paired = {name: _paired(first, other, name, drawn.get(name)) for name in both}
     ranked = metric or next((name for name in both if paired[name].wins is not None), None)
     return Beside(other.name, paired, () if ranked is None else _changed(first, other, ranked, shown))

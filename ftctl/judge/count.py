@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftctl.errors import FtctlError, UsageError
+from ftctl.errors import FtctlError
 from ftctl.job.model import Evaluate
 from ftctl.judge.ask_chat import Endpoint
-from ftctl.judge.asked import read_metrics
 from ftctl.judge.evaluate import REQUEST, read, write
-from ftctl.judge.metrics import Asked
-from ftctl.judge.scoring import Server, Tell, paired, score
-
-
-def metrics_of(block: Evaluate) -> tuple[Asked, ...]:
-    """The metrics of a block. Raises UsageError for one that cannot be right."""
-    asked, wrong = read_metrics(list(block.metrics))
-    if wrong:
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong[0].path)
-        raise UsageError(f"evaluate.metrics{place}: {wrong[0].message}", wrong[0].remedy)
-    return asked
+from ftctl.judge.scoring import Server, Tell, metrics_of, paired, score
 
 
 def count(folder: Path, block: Evaluate, python: Path, endpoint: Endpoint, tell: Tell) -> None:
@@ -34,8 +23,8 @@ def count(folder: Path, block: Evaluate, python: Path, endpoint: Endpoint, tell:
         endpoint.ca,
         endpoint.connect,
     )
-    score(folder, metrics_of(block), python, server=server, seconds=request["seconds"], tell=tell)
-    write(folder / REQUEST, {**request, "counted": request["metrics"]})
+    score(folder, metrics_of(block.metrics), python, server=server, seconds=request["seconds"], tell=tell)
+    write(folder / REQUEST, {**request, "counted": request["counting"]})
 
 
 def compare(other: Path, own: Path, python: Path, out: Path, tell: Tell) -> str:

@@ -20,6 +20,7 @@ from ftctl.errors import FtctlError, UsageError
 from ftctl.job.model import Dataset, Evaluate, Job
 from ftctl.judge.ask_chat import PREDICTIONS, Endpoint, Manner, Tell, ask
 from ftctl.judge.question_files import LaidOut, lay_out
+from ftctl.judge.scoring import counting, metrics_of
 from ftctl.record import to_record
 from ftctl.run.find import find
 from ftctl.trainers.parted import place
@@ -95,6 +96,8 @@ def begin(folder: Path, wanted: Wanted, model: Model) -> dict[str, Any]:
         "digest": digest,
         "identity": dict(model.identity),
         "metrics": to_record(block.metrics),
+        "counting": counting(metrics_of(block.metrics)),
+        "max_errors": block.max_errors,
         "tasks": to_record(block.tasks),
         "began": before["began"] if same else datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": before.get("seconds", 0.0) if same else 0.0,
@@ -124,11 +127,11 @@ def answer(
 
 
 def complete(folder: Path) -> bool:
-    """Whether every question has a good answer and figures were counted of them."""
-    answers = read(folder / FIGURES).get("answers") or {}
-    return (
-        bool(answers) and not answers.get("errors") and answers.get("asked") == read(folder / REQUEST)["rows"]
-    )
+    """Whether every question has a good answer and every metric could be counted of them."""
+    figures = read(folder / FIGURES)
+    answers = figures.get("answers") or {}
+    failed = answers.get("errors") or figures.get("unscored")
+    return bool(answers) and not failed and answers.get("asked") == read(folder / REQUEST)["rows"]
 
 
 def check_errors(folder: Path, block: Evaluate, why: str) -> None:

@@ -38,9 +38,11 @@ from ftctl.judge.evaluate import (
     write,
 )
 from ftctl.judge.measure import scratch_in
+from ftctl.judge.records import unanswered
 from ftctl.judge.serving import name_of, served_for_a_while
 from ftctl.leases.hold import Lease
 from ftctl.plan.model import Plan
+from ftctl.run.directory import RunDir
 
 Tell = Callable[[str, Mapping[str, Any]], None]  # told: which model, and what of it; may raise to end it
 
@@ -83,7 +85,7 @@ def evaluate_base(case: Case, plan: Plan, tuned: Artifact) -> Path:
     """Serve the base model for a while as the trained one is served, and have it answer; its folder.
 
     An earlier run's answers are taken where they follow from the very same. Raises FtctlError where the base
-    cannot be served, Interrupted.
+    cannot be served or more questions than the job allows get no answer, Interrupted.
     """
     with scratch_in(case.run) as scratch:
         artifact = tuned
@@ -107,7 +109,8 @@ def evaluate_base(case: Case, plan: Plan, tuned: Artifact) -> Path:
             say=lambda detail: case.tell(BASE, {"detail": detail}),
             trust_remote_code=case.job.model.trust_remote_code,
         ) as entry:
-            _asked(case, folder, request, entry, BASE)
+            why = _asked(case, folder, request, entry, BASE)
+    check_errors(folder, case.wanted.block, why)
     return folder
 
 
@@ -154,7 +157,7 @@ def _key(case: Case, artifact: Artifact, digest: str) -> str:
 
 def _is_counted(folder: Path, request: Mapping[str, Any], block: Evaluate) -> bool:
     """Whether there is nothing left to do: all answered, and these metrics counted of it."""
-    counted = not request["rows"] or (complete(folder) and request.get("counted") == request["metrics"])
+    counted = not request["rows"] or (complete(folder) and request.get("counted") == request["counting"])
     return counted and done(folder, block, request["identity"])
 
 
@@ -164,7 +167,7 @@ def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
     places = sorted(runs.glob(f"*/*/{EVALUATIONS}/{BASE}"), key=lambda one: one.parents[1].name, reverse=True)
     for place in places:
         before = read(place / REQUEST)
-        same = all(before.get(name) == request[name] for name in ("key", "digest", "metrics"))
+        same = all(before.get(name) == request[name] for name in ("key", "digest", "counting"))
         if (
             place == folder
             or not same
@@ -177,7 +180,7 @@ def _taken(case: Case, folder: Path, request: Mapping[str, Any]) -> bool:
                 shutil.copyfile(file, folder / file.name)
         taken = {
             **request,
-            "counted": request["metrics"],
+            "counted": request["counting"],
             "reused_from": place.parents[1].name,
             "seconds": before.get("seconds", 0.0),
         }
@@ -190,6 +193,8 @@ def compared(case: Case, other: Path) -> str:
     """Write how the answers differ from those in `other`; why that cannot be said, if it cannot."""
     if not read(case.place / TUNED / REQUEST)["rows"]:
         return ""  # tasks alone were asked: there are no questions to pair
+    if why := unanswered(RunDir(other)):
+        return f"{why}, which would make the other the better one"
     return compare(other, case.place / TUNED, case.judge, case.place / COMPARISON, case.counting(TUNED))
 
 

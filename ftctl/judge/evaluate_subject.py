@@ -104,7 +104,12 @@ def _installed(name: str, python: Path | None, *, install: bool, say: Callable[[
 def _case(subject: Subject, plan: Plan | None, judge: Path, *, install: bool, wait: bool, tell: Tell) -> Case:
     """What is needed to ask, an engine and GPUs only where something is to be served."""
     target = subject.target
-    subject.place.mkdir(parents=True, exist_ok=True)
+    try:
+        subject.place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{subject.place}: cannot be written: {error.strerror}", "choose another --output"
+        ) from None
     known: dict[str, Any] = {"lease": NOTHING}
     if subject.entry is None or subject.wanted.block.compare == BASE:
         known = made_sure(target, install=install, wait=wait)

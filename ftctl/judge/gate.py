@@ -203,5 +203,6 @@ def _other(rule: Rule, known: Known) -> tuple[float | None, str]:
         return None, figures
     figure = figures.get(rule.figure)
     if figure is None or not math.isfinite(figure.value):
-        return None, f"{rule.other} has no {rule.figure}"
+        why = known.missing.get(rule.figure, "")
+        return None, f"{rule.other} has no {rule.figure}{f': {why}' if why else ''}"
     return figure.value, ""

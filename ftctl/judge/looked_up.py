@@ -83,13 +83,29 @@ def _judge(job: Job, block: Evaluate, environ: Mapping[str, str], found: list[Pr
 
 
 def _files(job: Job, block: Evaluate) -> Iterator[Problem]:
-    """Files that a metric's options name and that are not there."""
+    """Files that a metric's options name and that are not there, or lack the function that is named."""
     for number, one in enumerate(block.metrics):
         for asked in read_metrics([one])[0]:
             for option, path in files_of(asked).items():
+                key = f"evaluate.metrics[{number}].{asked.metric}.{option}"
+                name = str(asked.options[option]).rpartition(":")[2]
                 if not Path(path).is_file():
-                    key = f"evaluate.metrics[{number}].{asked.metric}.{option}"
                     yield problem_at(job, key, f"there is no file {path}", "correct the path")
+                elif option == "function" and not _may_have(Path(path), name):
+                    yield problem_at(job, key, f"{path} has no function {name}", "correct the name")
+
+
+def _may_have(file: Path, name: str) -> bool:
+    """Whether a Python file, which is not run, may give the function: true where that cannot be said."""
+    import ast
+
+    try:
+        found = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, ValueError, SyntaxError, RecursionError):  # its interpreter may be a newer one
+        return True
+    defined = {getattr(one, "name", None) or getattr(one, "id", None) for one in found}
+    imported = {one.asname or one.name for one in found if isinstance(one, ast.alias)}
+    return bool({name, "*"} & (defined | imported))
 
 
 def _secrets(job: Job, block: Evaluate, environ: Mapping[str, str]) -> Iterator[Problem]:

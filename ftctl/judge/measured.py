@@ -15,7 +15,9 @@ class Measurement:
     """`values` are the figures, `rows` those of each row by its id, `test` a hash of what was asked.
 
     `known` holds the intervals where they were recorded; of others they are drawn from the rows. `lower` are
-    the figures of which less is better; `missing` says of others why they could not be computed.
+    the figures of which less is better; `missing` says of others why they could not be computed. What stands
+    for an answer or a score that was not got is the worst: `flaw` says why no figure may be a bar for that,
+    and `unscored` why single ones may not.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Measurement:
     known: Mapping[str, Figure] = field(default_factory=dict)
     lower: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
+    flaw: str = ""
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
     def figures(self, wanted: Iterable[str]) -> dict[str, Figure]:
         """All figures; those that are `wanted` with their intervals, where rows give them."""

@@ -65,7 +65,18 @@ def measured_in(folder: Path, name: str) -> Measurement | None:
     lower = frozenset(key for key, value in figures["figures"].items() if key in known and _lower(value))
     rows = dict(_scores(folder / "scores.jsonl"))
     missing = figures.get("missing") or {}
-    return Measurement(name, str(request.get("digest", "")), values, rows, known, lower, missing)
+    unscored = figures.get("unscored") or {}
+    test, flaw = str(request.get("digest", "")), unanswered(records)
+    return Measurement(name, test, values, rows, known, lower, missing, flaw, unscored)
+
+
+def unanswered(evaluation: RunDir) -> str:
+    """Says it where more questions than its job allows have got no answer; else empty. They count as the
+    worst, so that nothing may be held against these figures."""
+    answers = (evaluation.read_json("figures.json") or {}).get("answers") or {}
+    asked, errors = int(answers.get("asked") or 0), int(answers.get("errors") or 0)
+    allowed = float((evaluation.read_json("request.json") or {}).get("max_errors") or 0)
+    return f"{errors} of {asked} questions got no answer" if errors > allowed * asked else ""
 
 
 def _lower(value: Mapping[str, Any]) -> bool:

@@ -23,7 +23,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """All figures of one evaluation. `missing` says of each that could not be computed why; `answers` counts
+    """All figures of one evaluation. `missing` says of each that could not be computed why, and `unscored` of
+    each in which rows count as the worst because the metric itself failed; `answers` counts
     asked, answered, errors, empty and cut; `notes` are what a reader must know."""
 
     figures: Mapping[str, Figure]
@@ -33,6 +34,7 @@ class Figures:
     seed: int = 0
     answers: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unscored: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
 
 

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 from ftctl import process
 from ftctl.errors import FtctlError, Missing, UsageError
-from ftctl.judge.asked import files_of
+from ftctl.judge.asked import files_of, read_metrics
 from ftctl.judge.metrics import METRICS, Asked
 from ftctl.judge.scored import Comparison, Figures
 from ftctl.paths import PACKAGE
@@ -57,6 +57,24 @@ class Way:
 
 def ignore(_doing: str, _done: int, _total: int) -> None:
     """The ear of a caller who does not listen."""
+
+
+def metrics_of(given: Sequence[Any]) -> tuple[Asked, ...]:
+    """The metrics of a job. Raises UsageError for one that cannot be right."""
+    asked, wrong = read_metrics(list(given))
+    if wrong:
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong[0].path)
+        raise UsageError(f"evaluate.metrics{place}: {wrong[0].message}", wrong[0].remedy)
+    return asked
+
+
+def counting(metrics: Sequence[Asked]) -> str:
+    """What is counted, as one hash: the metrics, their options, and what is in the files that these name.
+
+    Raises UsageError where such a file is missing.
+    """
+    told = [[one.metric, dict(one.figures), _request_of(one, Path.cwd())["told"]] for one in metrics]
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def check_server(metrics: Sequence[Asked], engine: str) -> None:
@@ -184,9 +202,9 @@ def _failure(log: Path, python: Path, code: int) -> FtctlError:
     text = log.read_text(encoding="utf-8", errors="replace")
     said = [line for line in text.splitlines() if line.strip() and not line.startswith('{"doing"')]
     last = said[-1] if said else "it said nothing"
+    if code == REFUSED:  # first: a user's function may lack a module of its own
+        return FtctlError(last, "correct it and evaluate again: what was answered is kept")
     if "ModuleNotFoundError" in last:
         return Missing(f"{python} cannot count: {last}", "ftctl engines install judge")
-    if code == REFUSED:
-        return FtctlError(last, "correct it and evaluate again: what was answered is kept")
     ended = process.End(code)
     return FtctlError(f"the metrics' program {ended}: {last}", f"see {log}, and report it")

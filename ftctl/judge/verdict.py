@@ -64,11 +64,17 @@ def verdict(
     gained = {rule.figure for rule in rules if rule.part.startswith("gain")}
     found = {name: find(name) for name in named | ({compared} if gained else set())}
     others = {name: one if isinstance(one, str) else _same(own, one, name) for name, one in found.items()}
+    whole = [one for one in others.values() if not isinstance(one, str)]
+    unscored = {figure: why for one in whole for figure, why in one.unscored.items()}
+    beside = others.get(compared, "")
     known = Known(
         own.figures(wanted),
-        {name: one if isinstance(one, str) else one.figures(()) for name, one in others.items()},
-        one if isinstance(one := others.get(compared, ""), str) else paired(own, one, gained),
-        own.missing,
+        {
+            name: one if isinstance(one, str) else _scored(one, one.figures(()))
+            for name, one in others.items()
+        },
+        beside if isinstance(beside, str) else _scored(beside, paired(own, beside, gained)),
+        {**unscored, **own.missing},
     )
     return Verdict(tuple(judge(rule, known) for rule in rules), hashes or {}, own.test)
 
@@ -84,9 +90,14 @@ def recorded_gains(evaluations: Path) -> Paired:
 
 def _same(own: Measurement, other: Measurement, name: str) -> Measurement | str:
     """The other where it answered the same test, else why it does not count."""
-    if own.test == other.test:
-        return other
-    return f"{name} was measured on other rows, so that its figures say nothing about these"
+    if own.test != other.test:
+        return f"{name} was measured on other rows, so that its figures say nothing about these"
+    return f"{name} is no bar: {other.flaw}" if other.flaw else other
+
+
+def _scored(other: Measurement, figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Those of the figures that the other has got a score for in every row."""
+    return {name: figure for name, figure in figures.items() if name not in other.unscored}
 
 
 def record(run: RunDir, found: Verdict) -> None:

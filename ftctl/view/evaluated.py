@@ -67,18 +67,20 @@ def _said(place: Path, own: Mapping[str, Any], beside: Mapping[str, Any]) -> lis
     reused = read(place / BASE / REQUEST).get("reused_from")
     if reused:
         lines.append(f"  the base model's answers are those of run {reused}")
-    return [*lines, *(f"  {note}" for note in own.get("notes") or ())]
+    notes = list(own.get("notes") or ())
+    gone = [f"no {name}: {why}" for name, why in (own.get("missing") or {}).items() if why not in notes]
+    return [*lines, *(f"  {note}" for note in [*gone, *notes])]
 
 
 def answers_line(answers: Mapping[str, Any], *, only_bad: bool = False) -> str:
     """`198 of 200 questions answered; 1 failed and 1 was empty, which count as the worst; 3 were cut`."""
     asked, answered = answers.get("asked", 0), answers.get("answered", 0)
-    worst = [f"{answers[kind]} {word}" for kind, word in _WORST if answers.get(kind)]
-    parts = [] if only_bad else [f"{answered} of {asked} questions answered"]
+    worst = [f"{answers[kind]:,} {word}" for kind, word in _WORST if answers.get(kind)]
+    parts = [] if only_bad else [f"{answered:,} of {asked:,} questions answered"]
     if worst:
         parts.append(f"{' and '.join(worst)}, which count as the worst")
     if answers.get("cut"):
-        parts.append(f"{answers['cut']} cut at the longest answer")
+        parts.append(f"{answers['cut']:,} cut at the longest answer")
     return "; ".join(parts)
 
 

@@ -37,10 +37,12 @@ def _figure(run: RunState, *, named: bool) -> str:
     """The figure of the base model and that of the run's own, where they were measured."""
     if run.evaluation is None:
         return ""
+    from ftctl.view.evaluated import number
+
     base, tuned = run.evaluation["base"] or {}, run.evaluation["tuned"]
     name = _name(tuned)
-    before = f"{base[name]:.3f} → " if name in base else ""
-    return f"{f'{name} ' if named else ''}{before}{tuned[name]:.3f}"
+    before = f"{number(base[name])} → " if name in base else ""
+    return f"{f'{name} ' if named else ''}{before}{number(tuned[name])}"
 
 
 def _name(tuned: Mapping[str, float]) -> str:

@@ -12,6 +12,7 @@ from ftctl.judge.comparing import Beside, Changed, Paired, names_of
 from ftctl.judge.gate import Figure
 from ftctl.judge.texts import Said
 from ftctl.view.compared import shown
+from ftctl.view.evaluated import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -83,8 +84,8 @@ def _table(*heads: str, title: str = "") -> Table:
 
     drawn = Table(box=None, header_style="bold", pad_edge=False, title=_plain(title) if title else None)
     drawn.title_justify, drawn.title_style = "left", "bold"
-    for number, head in enumerate(heads):
-        drawn.add_column(_plain(head), overflow="fold", justify="left" if number == 0 else "right")
+    for column, head in enumerate(heads):
+        drawn.add_column(_plain(head), overflow="fold", justify="left" if column == 0 else "right")
     return drawn
 
 
@@ -119,11 +120,10 @@ def _counted(paired: Paired) -> Iterator[str]:
 def _cell(figure: Figure | None, *, signed: bool = False) -> str:
     if figure is None:
         return "-"
-    form = "+.3f" if signed else ".3f"
-    value = format(figure.value + 0.0, form)
+    value = number(figure.value, sign=signed)
     if figure.low is None or figure.high is None:
         return value
-    return f"{value} [{figure.low:{form}}, {figure.high:{form}}]"
+    return f"{value} [{number(figure.low, sign=signed)}, {number(figure.high, sign=signed)}]"
 
 
 def _differing(found: Compared) -> Table:
@@ -137,7 +137,7 @@ def _differing(found: Compared) -> Table:
 
 def _example(change: Changed, found: Compared, at: int) -> Iterator[RenderableType]:
     """One row: the question, the reference, and the two answers side by side."""
-    texts = [found.texts[number].get(change.row) for number in (0, at)]
+    texts = [found.texts[place].get(change.row) for place in (0, at)]
     asked = next((text for text in texts if text is not None), Said(""))
     yield _plain(f"\n{change.row}  {change.metric} {change.first:.3g} → {change.other:.3g}", "bold")
     for name, text in (("asked", asked.question), ("wanted", asked.reference)):
@@ -152,12 +152,12 @@ def _example(change: Changed, found: Compared, at: int) -> Iterator[RenderableTy
 
 
 def _block(text: str | None) -> Text:
-    return _plain("-" if text is None else _lines(text) or "(empty)")
+    return _plain("-" if text is None else _lines(text) or ("(spaces)" if text else "(empty)"))
 
 
 def _lines(text: str) -> str:
     """The text with its lines, and nothing in it that a terminal would act on."""
-    return "\n".join(shown_text(line) for line in text.splitlines())
+    return "\n".join(shown_text(line) for line in text.strip().splitlines())
 
 
 def _plain(text: str, style: str = "") -> Text:

@@ -6,6 +6,8 @@ The dummy answers, whose words are known; test_train.py has the same by real eng
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +153,27 @@ def test_killed_half_way_it_asks_what_is_missing_and_counts_the_same(
         assert again.data["figures"][name] == whole.data["figures"][name]
 
 
+def test_ended_by_hand_it_says_what_is_kept(cli: Cli, evaluated: tuple[Answer, Path], tmp_path: Path) -> None:
+    slow = {"engine": "dummy", "native": {"seconds_per_token": 0.5}}
+    document = {"name": "ended", "model": str(evaluated[1] / "merged"), "data": {"test": "test.jsonl"}}
+    (cli.cwd / "ended.yaml").write_text(
+        json.dumps({**document, "deploy": slow, "evaluate": {"concurrency": 1}})
+    )
+    argv = cli.argv("evaluate", "ended.yaml", "--output", tmp_path / "kept")
+    file = tmp_path / "kept" / "tuned" / "predictions.jsonl"
+    with subprocess.Popen(
+        argv, cwd=cli.cwd, env=cli.environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        until(lambda: child.poll() is not None or (file.is_file() and file.read_text().count("\n") >= 1))
+        os.killpg(child.pid, signal.SIGINT)
+        said = child.communicate()[1]
+    assert child.returncode == 130, said
+    assert "ended early; the answers so far are kept" in said
+    assert "the same command goes on" in said
+    names = [one["name"] for one in cli("ps", "--json", code=0).data["deployments"]]
+    assert not [name for name in names if name.startswith("ended")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -160,6 +183,7 @@ def test_killed_half_way_it_asks_what_is_missing_and_counts_the_same(
         (["good", "--metrics", "exact_mach"], "did you mean exact_match?"),
         (["good", "--data", "gone.jsonl"], "there is no file"),
         (["good", "--compare", "nothing"], "there is no run called nothing"),
+        (["good", "--limit", "1", "--output", "test.jsonl"], "test.jsonl: cannot be written: File exists"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said(

@@ -16,7 +16,7 @@ from ftctl.errors import FtctlError, Missing, UsageError
 from ftctl.judge.asked import read_metrics
 from ftctl.judge.metrics import Asked
 from ftctl.judge.scored import Comparison, Figures
-from ftctl.judge.scoring import Server, Way, paired, read_figures, score
+from ftctl.judge.scoring import Server, Way, counting, paired, read_figures, score
 
 pytestmark = pytest.mark.engine
 WAY = Way(resamples=200)
@@ -203,6 +203,7 @@ def test_another_model_judges_and_its_failures_are_the_worst(
     assert any(
         note.startswith("judge: 3 answers were not judged and count as the worst") for note in found.notes
     )
+    assert found.unscored["judge"].startswith("3 answers were not judged")
     assert "{braces} stay" in judge.asked[0]["messages"][0]["content"]
     for file in place.iterdir():
         assert KEY.encode() not in file.read_bytes(), file
@@ -226,12 +227,21 @@ def test_a_missing_key_is_told_before_anything_is_asked(
 def test_a_function_that_cannot_be_imported_is_one_clear_error(judge_python: Path, tmp_path: Path) -> None:
     (tmp_path / "check.py").write_text("import no_such_thing\n")
     place = evaluation(tmp_path / "e", ["right 0"])
-    with pytest.raises(
-        FtctlError, match="cannot be used: ModuleNotFoundError: No module named 'no_such_thing'"
-    ):
+    fault = "cannot be used: ModuleNotFoundError: No module named 'no_such_thing'"
+    with pytest.raises(FtctlError, match=fault) as caught:
         score(place, metrics({"python": {"function": "check.py:ok"}}), judge_python, base=tmp_path)
+    assert "install" not in (caught.value.remedy or "")  # it is not the judge that lacks it
     with pytest.raises(UsageError, match="there is no file"):
         score(place, metrics({"python": {"function": "other.py:ok"}}), judge_python, base=tmp_path)
+
+
+def test_what_is_counted_is_another_thing_once_a_file_of_it_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "check.py").write_text("def ok(*_): return 1\n")
+    asked = metrics({"python": {"function": f"{tmp_path}/check.py:ok"}})
+    before = counting(asked)
+    assert counting(asked) == before != counting(metrics("exact_match"))
+    (tmp_path / "check.py").write_text("def ok(*_): return 0\n")
+    assert counting(asked) != before
 
 
 def test_nothing_is_a_figure_where_no_row_has_a_reference(judge_python: Path, tmp_path: Path) -> None:

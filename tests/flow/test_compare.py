@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ def test_a_figure_that_is_no_mean_has_no_interval_drawn_from_its_rows() -> None:
 def test_other_rows_are_not_paired() -> None:
     found = beside(measured("a", [1]), Measurement("b", "another", {"exact_match": 1.0}))
     assert (found.paired, found.why[:22]) == ({}, "measured on other rows")
+    failed = replace(measured("b", [1]), flaw="1 of 1 questions got no answer")
+    why = "not paired: of b 1 of 1 questions got no answer"
+    assert (beside(measured("a", [1]), failed).why, beside(failed, measured("a", [1])).why) == (why, why)
 
 
 EVIL = "\x1b[2J\x1b]0;owned\x07 right\u202e\r\n[bold]second[/bold] line"
@@ -75,8 +79,9 @@ def evaluated(run: Path, model: str, scores: list[float], answer: str) -> None:
 def runs(ftctl: Cli) -> tuple[Cli, Path, Path]:
     cli = with_job(ftctl)
     train(cli)
+    (one,) = (cli.cwd / "runs" / "tested").iterdir()
     train(cli, "train.learning_rate=3e-5", "train.seed=7")
-    one, other = sorted((cli.cwd / "runs" / "tested").iterdir(), key=lambda run: run.name)
+    (other,) = {*(cli.cwd / "runs" / "tested").iterdir()} - {one}  # ids of one second are in no order
     return cli, one, other
 
 
@@ -114,5 +119,11 @@ def test_runs_side_by_side_and_one_beside_its_base(runs: tuple[Cli, Path, Path])
     assert [subject["model"] for subject in found["subjects"]] == ["base", "tuned"]
     assert found["beside_the_first"][0]["paired"]["exact_match"]["difference"]["value"] == 0.25
     assert found["differs"] == []
+    pair = {"a": 0.0, "b": 0.25, "difference": 0.25, "low": 0.01, "high": 0.75}
+    record = {"a": {"name": "base"}, "b": {"name": "tuned"}, "paired": {"exact_match": pair}}
+    (one / "evaluations" / "comparison.json").write_text(json.dumps(record))
+    (shown_pair,) = cli("compare", one, "--json", code=0).data["beside_the_first"]
+    recorded = {"value": 0.25, "low": 0.01, "high": 0.75}  # what the run says of itself everywhere
+    assert shown_pair["paired"]["exact_match"]["difference"] == recorded
     cli("compare", one, "--metric", "rougeL", code=2)
     cli("compare", "nobody", code=2)

@@ -142,6 +142,11 @@ def test_a_mistake_is_told_with_its_way_out(
     assert deployed(serving) == []
 
 
+def test_a_path_on_the_command_line_begins_at_this_folder(serving: Cli) -> None:
+    answer = deploy(serving, "m", "--set", "tls={certificate: gone.pem, key: gone.pem}", code=2)
+    assert f"deploy.tls: {serving.cwd}/gone.pem cannot be read" in answer.err
+
+
 def test_a_model_that_was_cut_short_is_not_served(serving: Cli) -> None:
     weights = serving.cwd / "m" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])

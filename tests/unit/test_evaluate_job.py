@@ -80,6 +80,27 @@ def test_the_plan_shows_what_will_be_asked(tmp_path: Path) -> None:
     assert phases(planned(job(tmp_path))) == ("serve", "evaluate")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def ok(*_): return 1", False),
+        ("from other import one as ok", False),
+        ("from other import *", False),
+        ("ok = lambda *_: 1", False),
+        ("a newer syntax", False),
+        ("def okay(*_): return 1", True),
+    ],
+)
+def test_a_function_that_a_file_cannot_have_is_found_before(tmp_path: Path, text: str, told: bool) -> None:
+    (tmp_path / "check.py").write_text(text)
+    file = job(tmp_path, metrics=[{"python": {"function": "check.py:ok"}}])
+    if told:
+        key = "evaluate.metrics[0].python.function"
+        assert problems(file) == [(key, f"{tmp_path}/check.py has no function ok")]
+    else:
+        assert planned(file).facts.judge is not None
+
+
 def test_what_would_fail_after_hours_is_found_before(tmp_path: Path) -> None:
     metrics: list[Any] = [
         {"json_schema": {"file": "gone.json"}},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from ftctl.job.load import load
 from ftctl.judge.bootstrap import means
 from ftctl.judge.gate import Figure, Known, Malformed, judge, parse
 from ftctl.judge.measured import Measurement
+from ftctl.judge.records import measured_in
 from ftctl.judge.verdict import Verdict, missed, verdict
 
 OWN = {
@@ -149,6 +152,31 @@ def test_figures_of_other_rows_do_not_count() -> None:
     why = "base was measured on other rows, so that its figures say nothing about these"
     assert [rule.why for rule in found.rules] == [why, why]
     assert missed(found)[0] == f"ndcg@10 >= base: {why}"
+
+
+def test_what_got_no_answer_or_no_score_is_no_bar() -> None:
+    gate = {"ndcg@10": ">= base", "ndcg@10.gain": "> 0"}
+    failed = replace(measurement("base", 0), flaw="3 of 60 questions got no answer")
+    why = "base is no bar: 3 of 60 questions got no answer"
+    assert [rule.why for rule in judged(gate, failed).rules] == [why, why]
+    unscored = replace(measurement("base", 0), unscored={"ndcg@10": "2 answers were not judged"})
+    assert [rule.why for rule in judged(gate, unscored).rules] == [
+        "base has no ndcg@10: 2 answers were not judged",
+        "ndcg@10 was not measured: 2 answers were not judged",
+    ]
+
+
+@pytest.mark.parametrize(("errors", "allowed", "said"), [(0, 0, ""), (2, 0.1, ""), (3, 0.1, "3 of 20")])
+def test_answers_that_are_missing_are_read_with_what_is_allowed(
+    tmp_path: Path, errors: int, allowed: float, said: str
+) -> None:
+    figures = {"figures": {}, "answers": {"asked": 20, "errors": errors}, "unscored": {"judge": "1 was not"}}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    (tmp_path / "request.json").write_text(json.dumps({"max_errors": allowed}))
+    found = measured_in(tmp_path, "base")
+    assert found is not None
+    assert found.flaw == (f"{said} questions got no answer" if said else "")
+    assert found.unscored == {"judge": "1 was not"}
 
 
 def test_a_model_that_was_not_measured_meets_nothing() -> None:

@@ -11,6 +11,7 @@ from ftctl.events import Event
 from ftctl.judge.model import Evaluation, Measured, difference
 from ftctl.run.directory import RunDir
 from ftctl.view.comparison import as_data, comparison, evaluation_of
+from ftctl.view.evaluated import evaluated
 from ftctl.view.progress import sentence
 from tests.conftest import Cli
 
@@ -108,3 +109,12 @@ def test_a_list_of_runs_names_the_figure_where_they_are_not_all_of_retrieval(ftc
     assert "exact_match 0.750" in shown
     assert "ndcg@10 0.500" in shown
     assert shown.splitlines()[0].endswith("measured")
+
+
+def test_a_figure_that_is_missing_is_told_with_its_reason(tmp_path: Path) -> None:
+    found = {"figures": {}, "missing": {"exact_match": "no row has a reference", "perplexity": "p: failed"}}
+    RunDir(tmp_path).write_json("tuned/figures.json", {**found, "notes": ["p: failed"]})
+    assert evaluated(tmp_path).splitlines()[-2:] == [
+        "  no exact_match: no row has a reference",
+        "  p: failed",
+    ]

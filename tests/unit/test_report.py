@@ -85,8 +85,8 @@ def test_every_part_of_a_whole_run_is_there(whole: RunDir) -> None:
         "−0.050",
         "0.850 [0.800, 0.900]",
         "16 / 1 / 3",
-        "tuned: 19 of 20 questions answered; 1 without an answer, 2 cut off at the greatest length, "
-        "each counted as the worst.",
+        "tuned: 19 of 20 questions answered; 1 without an answer, which count as the worst; "
+        "2 cut at the longest answer.",
         "latency_p50 (lower is better)",
         "tuned: perplexity is missing: the server gives no probabilities",
         "base: said of base",

@@ -27,7 +27,7 @@ class Classification:
     """
 
     def __init__(self, options: Options) -> None:
-        self.library, self.notes = f"scikit-learn {version('scikit-learn')}", list[str]()
+        self.library, self.notes, self.unscored = f"scikit-learn {version('scikit-learn')}", list[str](), ""
         self._normalise, self._find = normaliser(options["normalise"]), options["find"]
         self._given = [self._normalise(one) for one in options["labels"] or ()]
         self._labels: dict[str, int] = {}

@@ -64,9 +64,8 @@ class Judgement(Rowwise):
             ask_all((row for row in rows if row.answered), ask, self._place, self._patience)
         if self._failed:
             first = next(iter(self._failed.values()))
-            self.notes.append(
-                f"judge: {len(self._failed)} answers were not judged and count as the worst: {first}"
-            )
+            self.unscored = f"{len(self._failed)} answers were not judged and count as the worst: {first}"
+            self.notes.append(f"judge: {self.unscored}")
 
     async def _ask(self, post: Post, material: Mapping[str, Any]) -> float:
         body = {

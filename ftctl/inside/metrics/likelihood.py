@@ -32,7 +32,7 @@ class Perplexity:
     """
 
     def __init__(self, options: Options, folder: Path, server: Mapping[str, Any]) -> None:
-        self.library, self.notes = "vLLM", list[str]()
+        self.library, self.notes, self.unscored = "vLLM", list[str](), ""
         self._folder, self._server = folder, server
         self._patience = Patience(options["concurrency"], options["timeout"], options["retries"])
         self._found: dict[str, tuple[float, int]] = {}
@@ -96,7 +96,8 @@ class Perplexity:
         """See Scorer."""
         if self._failed:
             first = next(iter(self._failed.values()))
-            self.notes.append(f"perplexity: the server could not measure every reference: {first}")
+            self.unscored = f"the server could not measure every reference: {first}"
+            self.notes.append(f"perplexity: {self.unscored}")
             return {"perplexity": Mean(np.full(len(self._rows), np.nan))}
         statistics = np.stack([np.array(self._nats), np.array(self._tokens)], axis=1)
         return {"perplexity": Corpus("perplexity", statistics, np.array(self._rows))}

@@ -23,7 +23,7 @@ class OfCorpus:
     """
 
     def __init__(self, name: str, metric: Any, formula: str, width: int) -> None:
-        self.library, self.notes = f"sacrebleu {version('sacrebleu')}", list[str]()
+        self.library, self.notes, self.unscored = f"sacrebleu {version('sacrebleu')}", list[str](), ""
         self._name, self._metric, self._formula, self._width = name, metric, formula, width
         self._statistics, self._state = array("i"), array("b")
 

@@ -18,10 +18,12 @@ Options = Mapping[str, Any]
 
 
 class Scorer(Protocol):
-    """A metric at work. `library` is what counts; `notes` are what a reader of the figures must know."""
+    """A metric at work. `library` is what counts; `notes` are what a reader of the figures must know, and
+    `unscored` says of how many rows the metric itself has failed, which another time it may not."""
 
     library: str
     notes: list[str]
+    unscored: str
 
     def prepare(self, rows: Iterable[Row], total: int, tell: Tell) -> None:
         """What is to be done before the rows are looked at, such as asking a server. Raises Refused."""
@@ -52,7 +54,7 @@ class Rowwise:
         worst: float = 0.0,
         library: str = "ftctl",
     ) -> None:
-        self.library, self.notes = library, list[str]()
+        self.library, self.notes, self.unscored = library, list[str](), ""
         self._names, self._of, self._needs, self._worst = tuple(names), of, needs, worst
         self._columns = [array("d") for _ in names]
 

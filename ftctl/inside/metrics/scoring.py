@@ -48,6 +48,7 @@ class Counted:
     figures: dict[str, Figure] = field(default_factory=dict)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unscored: dict[str, str] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     speed: Speed = field(default_factory=Speed)
 
@@ -76,6 +77,7 @@ def score(request: Mapping[str, Any], tell: Tell) -> None:
         "version": 1,
         "figures": {name: one for name, one in written.items() if one["value"] is not None},
         "missing": missing,
+        "unscored": counted.unscored,
         "confidence": way.confidence,
         "resamples": way.resamples,
         "seed": way.seed,
@@ -101,6 +103,8 @@ def _counted(
             for own, figure in scorer.figures().items():
                 name = asked["figures"][own]
                 counted.figures[name] = figure
+                if scorer.unscored:
+                    counted.unscored[name] = scorer.unscored
                 counted.about[name] = {"better": asked["better"], "library": scorer.library,
                                        "metric": asked["metric"], "options": asked["told"]}  # fmt: skip
             counted.notes += scorer.notes

@@ -12,6 +12,7 @@ from ftctl.report.measured import Measure, interval_chart
 from ftctl.report.model import BAD, GOOD, Block, Chart, Column, Example, Note, Section, Table
 from ftctl.report.records import Records
 from ftctl.report.words import count, cut, figure, signed
+from ftctl.view.evaluated import answers_line
 from ftctl.view.run_list import NDCG
 
 CHANGED = 12  # queries that are shown
@@ -111,19 +112,7 @@ def _notes(records: Records) -> Iterator[str]:
 
 
 def _answered(name: str, asked: Mapping[str, Any]) -> tuple[str, str]:
-    parts = [
-        f"{asked.get(key):,} {word}"
-        for key, word in (
-            ("errors", "without an answer"),
-            ("empty", "empty"),
-            ("cut", "cut off at the greatest length"),
-        )
-        if asked.get(key)
-    ]
-    total = asked.get("asked") or 0
-    words = f"{name}: {asked.get('answered', 0):,} of {count(total, 'question')} answered"
-    failed = f"; {', '.join(parts)}, each counted as the worst" if parts else ""
-    return f"{words}{failed}.", BAD if asked.get("errors") else "plain"
+    return f"{name}: {answers_line(asked)}.", BAD if asked.get("errors") else "plain"
 
 
 def examples(records: Records) -> Section | None:
