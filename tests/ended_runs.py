@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ftctl.artifacts.model import Artifact
 from ftctl.artifacts.verify import file_hashes, verify_adapter, verify_model
-from ftctl.job.model import Deploy, Train
+from ftctl.job.model import Deploy
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
 from tests import plans

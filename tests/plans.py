@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from ftctl.facts.model import DatasetFacts, EngineFacts, Facts, Gpu, MachineFacts, ModelFacts
-from ftctl.job.model import Data, Dataset, Deploy, Job, Model, Resources, Train
+from ftctl.job.model import Data, Dataset, Deploy, Job, Model, Resources
+from ftctl.job.training import Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import Plan
 from ftctl.plan.train import plan_train

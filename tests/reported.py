@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.rendered import Rendered
 from ftctl.run.create import create
 from ftctl.run.directory import RunDir

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.facts.model import RetrievalFacts
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.model import Plan, RetrievalPlan
 from tests.plans import decide, facts, job

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from ftctl.job.model import RETRIEVAL, Train
+from ftctl.job.training import RETRIEVAL, Train
 from ftctl.plan.compute import rows_of
 from ftctl.plan.model import Plan
 

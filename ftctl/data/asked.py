@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftctl.errors import UsageError
-from ftctl.job.model import RETRIEVAL, Dataset, Job
+from ftctl.job.model import Dataset, Job
+from ftctl.job.training import RETRIEVAL
 
 if TYPE_CHECKING:
     from ftctl.facts.retrieval_pass import Wanted

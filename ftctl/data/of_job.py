@@ -15,7 +15,8 @@ from ftctl.facts.asked import Asked
 from ftctl.facts.datasets import Survey, Watch, survey
 from ftctl.facts.model import DatasetFacts
 from ftctl.facts.oddities import overlap
-from ftctl.job.model import RETRIEVAL, Dataset, Job, problem_at
+from ftctl.job.model import Dataset, Job, problem_at
+from ftctl.job.training import RETRIEVAL
 
 if TYPE_CHECKING:
     from ftctl.data.overlap import Meeting, Watched

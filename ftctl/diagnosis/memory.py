@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan, TrainPlan
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from ftctl.job.model import Job, Resources, Train
+from ftctl.job.model import Job, Resources
+from ftctl.job.training import Train
 from ftctl.record import to_record
 
 PATH = re.compile(r"(?<![\w.:/])(?:~|\.{1,2})?(?:/[^\s/\"',;:]+)+/?|(?<!\w)file://\S+")

@@ -16,7 +16,8 @@ from ftctl.facts.row_checks import KINDS, check_row, kind_of
 from ftctl.facts.rows import Row, file_type, packed, read_rows
 from ftctl.facts.tally import Tally
 from ftctl.facts.texts import spoken_of, texts_of, turns_of
-from ftctl.job.model import RETRIEVAL, Dataset
+from ftctl.job.model import Dataset
+from ftctl.job.training import RETRIEVAL
 
 if TYPE_CHECKING:
     from ftctl.facts.retrieval_pass import Pass, Wanted

@@ -15,7 +15,8 @@ from ftctl import process
 from ftctl.engines.trackers import TRACKERS
 from ftctl.errors import Problem
 from ftctl.facts.model import EngineFacts
-from ftctl.job.model import Job, Train, problem_at
+from ftctl.job.model import Job, problem_at
+from ftctl.job.training import Train
 
 Fault = tuple[str, str, str]  # the job's key, what is wrong, and the way out
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ftctl.job.model import RETRIEVAL, Deploy, Job, Resources, Train
+from ftctl.job.model import Deploy, Job, Resources
+from ftctl.job.training import RETRIEVAL, Train
 
 NAME = "dummy"
 UNSEEN = "encoder-only-base"

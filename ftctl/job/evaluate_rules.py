@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ftctl.job.model import RETRIEVAL
+from ftctl.job.training import RETRIEVAL
 from ftctl.job.view import Broken, View
 
 _KEYS = ("data", "system", "metrics", "sampling", "compare", "tasks")

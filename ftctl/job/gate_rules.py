@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftctl.job.model import RETRIEVAL
 from ftctl.job.suggest import nearest
+from ftctl.job.training import RETRIEVAL
 from ftctl.job.view import Broken, Said, View
 from ftctl.judge.asked import read_metrics
 from ftctl.judge.gate import Malformed, Rule, parse

@@ -9,10 +9,11 @@ from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
-from ftctl.job import model
-from ftctl.job.model import Data, Dataset, Deploy, Evaluate, Model, Resources, Train
+from ftctl.job import model, training
+from ftctl.job.model import Data, Dataset, Deploy, Evaluate, Model, Resources
+from ftctl.job.training import Train
 
-_RETRIEVAL = fields_of(model.Retrieval)  # flat in a job file, together in the job
+_RETRIEVAL = fields_of(training.Retrieval)  # flat in a job file, together in the job
 _FILES = frozenset({"file", "function", "interpreter", "rubric"})  # options of metrics that begin with a path
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(i?))?B")
 
@@ -88,15 +89,15 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     if "quantization" in fields:
         bits = fields["quantization"]
         full = {"bits": bits} if not isinstance(bits, Mapping) else bits
-        fields["quantization"] = model.Quantization(**full)
-    for name, kind in (("lora", model.Lora), ("freeze", model.Freeze)):
+        fields["quantization"] = training.Quantization(**full)
+    for name, kind in (("lora", training.Lora), ("freeze", training.Freeze)):
         if name in fields:
             fields[name] = kind(**_set(fields[name]))
     if "checkpoints" in fields:
         # `keep: null` means all of them, so null is kept here.
-        fields["checkpoints"] = model.Checkpoints(**_frozen(fields["checkpoints"]))
+        fields["checkpoints"] = training.Checkpoints(**_frozen(fields["checkpoints"]))
     if "early_stopping" in fields:
-        fields["early_stopping"] = model.EarlyStopping(**_set(fields["early_stopping"]))
+        fields["early_stopping"] = training.EarlyStopping(**_set(fields["early_stopping"]))
     if isinstance(asked := fields.get("report_to"), str):
         fields["report_to"] = () if asked == "none" else (asked,)
     if "tracking" in fields:
@@ -104,7 +105,7 @@ def train_of(value: Mapping[str, Any], folder: Folder) -> Train:
     retrieval = {one.name: fields.pop(one.name) for one in _RETRIEVAL if one.name in fields}
     if "temperature" in retrieval:
         retrieval["temperature"] = float(retrieval["temperature"])
-    fields["retrieval"] = model.Retrieval(**retrieval)
+    fields["retrieval"] = training.Retrieval(**retrieval)
     for name in ("epochs", "weight_decay", "max_grad_norm"):
         if name in fields:
             fields[name] = float(fields[name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from ftctl.job.model import RETRIEVAL, Retrieval
+from ftctl.job.training import RETRIEVAL, Retrieval
 from ftctl.job.view import Broken, Rule, View
 
 KEYS = ("variant", *(field.name for field in fields(Retrieval)))

@@ -12,7 +12,8 @@ from ftctl.engines.locate import locate
 from ftctl.errors import FtctlError, Problem, of_kind
 from ftctl.facts.asked import Asked as Known
 from ftctl.facts.model import DatasetFacts, EngineFacts
-from ftctl.job.model import RETRIEVAL, Evaluate, Job, problem_at
+from ftctl.job.model import Evaluate, Job, problem_at
+from ftctl.job.training import RETRIEVAL
 from ftctl.judge.asked import files_of, read_metrics
 from ftctl.judge.evaluate import wanted_of
 from ftctl.judge.metrics import METRICS, Asked

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ftctl.facts.model import Facts, MachineFacts, ModelFacts
-from ftctl.job.model import Job, Train
+from ftctl.job.model import Job
+from ftctl.job.training import Train
 from ftctl.plan.batch import Batch, NoFit, split
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.devices import choose_devices

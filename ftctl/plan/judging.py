@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.job.dummy import NAME as DUMMY
-from ftctl.job.model import RETRIEVAL
+from ftctl.job.training import RETRIEVAL
 from ftctl.plan.model import Plan
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ftctl.facts.model import Facts, ModelFacts
-from ftctl.job.model import Job, Train
+from ftctl.job.model import Job
+from ftctl.job.training import Train
 from ftctl.plan.batch import Batch
 from ftctl.plan.compute import (
     batch_of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.facts.model import RetrievalFacts
-from ftctl.job.model import Retrieval
+from ftctl.job.training import Retrieval
 from ftctl.plan.decisions import Decisions
 
 QUERY, PASSAGE = 128, 512  # tokens; a batch is padded to its longest row only, so short rows cost no more

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from ftctl.errors import Problem
 from ftctl.facts.model import DatasetFacts, ModelFacts
-from ftctl.job.model import RETRIEVAL, Deploy, Job, Train, problem_at
+from ftctl.job.model import Deploy, Job, problem_at
+from ftctl.job.training import RETRIEVAL, Train
 from ftctl.trainers.model_types import OTHERS, TRAINABLE
 
 SHOWN = 12  # names that a message lists

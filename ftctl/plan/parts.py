@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ftctl.facts.model import Facts
-from ftctl.job.model import RETRIEVAL, Job
+from ftctl.job.model import Job
+from ftctl.job.training import RETRIEVAL
 
 Quota = tuple[int, int]  # rows that a file gives: to evaluate on while training, and to ask the served model
 

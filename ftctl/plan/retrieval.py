@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from ftctl.facts.model import Facts, ModelFacts
-from ftctl.job.model import Job, Retrieval, Train
+from ftctl.job.model import Job
 from ftctl.job.native import SAME
+from ftctl.job.training import Retrieval, Train
 from ftctl.plan.batch import Batch
 from ftctl.plan.compute import batch_of, checkpointing_of, devices_of, precision_of, rows_of
 from ftctl.plan.decisions import Decisions

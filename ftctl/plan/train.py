@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ftctl.facts.model import Facts
-from ftctl.job.model import RETRIEVAL, Job, Train
+from ftctl.job.model import Job
+from ftctl.job.training import RETRIEVAL, Train
 from ftctl.plan.decisions import Decisions
 from ftctl.plan.language import plan_language
 from ftctl.plan.model import TrainPlan

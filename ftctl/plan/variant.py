@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftctl.facts.model import ModelFacts
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.decisions import Decisions
 
 # Text models that read both ways, by `model_type` (transformers 5.23.0; the last lines: code of their own).

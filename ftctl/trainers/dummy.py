@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ftctl.events import Event, parse
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.compute import rows_of
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered

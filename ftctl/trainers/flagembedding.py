@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ftctl.events import Event, parse
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan, RetrievalPlan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers.retrieval_data import RetrievalData, retrieval_data

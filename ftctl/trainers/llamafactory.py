@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from ftctl.events import Event, parse
-from ftctl.job.model import Dataset, Deploy, Train
+from ftctl.job.model import Dataset, Deploy
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan, TrainPlan
 from ftctl.rendered import Rendered
 from ftctl.trainers import parted

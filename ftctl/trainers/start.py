@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan, TrainPlan
 
 FILE = "native/train.yaml"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 
 FOLDER = "tracking"  # in the run directory
 SWANLAB_MODES = {"online": "cloud", "offline": "local"}

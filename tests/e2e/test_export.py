@@ -17,7 +17,8 @@ import pytest
 from ftctl.artifacts.verify import file_hashes, verify_adapter, verify_model
 from ftctl.export.for_gguf import CHECK
 from ftctl.facts.model import EngineFacts
-from ftctl.job.model import Deploy, Model, Train
+from ftctl.job.model import Deploy, Model
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
 from tests import plans

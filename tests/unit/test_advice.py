@@ -15,7 +15,8 @@ from ftctl.advice.reference import reference
 from ftctl.advice.table import BY_NAME, NOTES
 from ftctl.events import Event
 from ftctl.facts.model import DatasetFacts, Facts, Gpu, MachineFacts, ModelFacts
-from ftctl.job.model import Data, Dataset, EarlyStopping, Job, Lora, Model, Quantization, Resources, Train
+from ftctl.job.model import Data, Dataset, Job, Model, Resources
+from ftctl.job.training import EarlyStopping, Lora, Quantization, Train
 from ftctl.paths import bundled
 from ftctl.plan.model import Plan, TrainPlan
 

@@ -19,7 +19,7 @@ from ftctl.diagnosis.faults import FAULTS
 from ftctl.diagnosis.memory import memory_remedy
 from ftctl.diagnosis.model import UNKNOWN, Diagnosis, Failure
 from ftctl.diagnosis.reference import reference
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from tests.conftest import ROOT
 from tests.plans import plan
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ftctl.job.load import load
-from ftctl.job.model import Dataset, Quantization, problem_at
+from ftctl.job.model import Dataset, problem_at
+from ftctl.job.training import Quantization
 from tests.written_jobs import HEAD, TRAIN, Write, deploy_of, refused, writer
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ftctl.job import model
+from ftctl.job import model, training
 from ftctl.job.later import LATER
 from ftctl.job.load import job_schema
 from ftctl.job.reference import BEGIN, reference
@@ -84,8 +84,8 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
 @pytest.mark.parametrize(
     ("block", "kind"),
     [
-        ("train", model.Train), ("train.lora", model.Lora), ("train.freeze", model.Freeze),
-        ("train.quantization", model.Quantization), ("train.checkpoints", model.Checkpoints),
+        ("train", training.Train), ("train.lora", training.Lora), ("train.freeze", training.Freeze),
+        ("train.quantization", training.Quantization), ("train.checkpoints", training.Checkpoints),
         ("resources", model.Resources), ("deploy", model.Deploy), ("model", model.Model),
         ("evaluate", model.Evaluate), ("data.train", model.Dataset), ("data", model.Data),
     ],
@@ -93,7 +93,7 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
 def test_defaults_are_those_of_the_values(block: str, kind: Any) -> None:
     keys = {key.rpartition(".")[2]: schema for key, schema in KEYS.items() if key.rpartition(".")[0] == block}
     usable = {name for name in keys if not later(f"{block}.{name}")}
-    kinds = (kind, model.Retrieval) if kind is model.Train else (kind,)  # one block in a job file
+    kinds = (kind, training.Retrieval) if kind is training.Train else (kind,)  # one block in a job file
     fields = {field.name: field for one in kinds for field in dataclasses.fields(one)}
     assert usable == set(fields) - {"local", "eval_share", "test_share", "retrieval"}
     for name in usable:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ftctl.facts.model import RetrievalFacts
-from ftctl.job.model import Deploy, Lora, Model, Retrieval, Train
+from ftctl.job.model import Deploy, Model
+from ftctl.job.training import Lora, Retrieval, Train
 from tests.plans import decide, facts, job
 from tests.retrieval_plans import BERT, MINICPM, QWEN, SCORER, XLMR, decided, reason, retrieval_of
 

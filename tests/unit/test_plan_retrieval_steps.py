@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ftctl.facts.model import RetrievalFacts
-from ftctl.job.model import Data, Dataset, Deploy, Resources, Retrieval, Train
+from ftctl.job.model import Data, Dataset, Deploy, Resources
+from ftctl.job.training import Retrieval, Train
 from tests.plans import A100, decide, facts, job, machine
 from tests.retrieval_plans import BERT, QWEN, SCORER, decided, reason, retrieval_of
 

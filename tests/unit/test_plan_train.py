@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ftctl.errors import Missing, UsageError
-from ftctl.job.model import Data, Dataset, Model, Resources, Train
+from ftctl.job.model import Data, Dataset, Model, Resources
+from ftctl.job.training import Train
 from ftctl.plan.batch import Batch, NoFit, split
 from ftctl.plan.devices import choose_devices
 from tests.plans import A100, V100, decide, facts, job, machine

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ftctl.facts.model import ModelFacts
-from ftctl.job.model import Deploy, Lora, Quantization, Train
+from ftctl.job.model import Deploy
+from ftctl.job.training import Lora, Quantization, Train
 from ftctl.plan.model import Plan
 from ftctl.record import from_record, to_record
 from tests.plans import plan

@@ -13,7 +13,8 @@ import yaml
 
 from ftctl.errors import FtctlError, UsageError
 from ftctl.events import Event
-from ftctl.job.model import Checkpoints, Deploy, Resources, Train
+from ftctl.job.model import Deploy, Resources
+from ftctl.job.training import Checkpoints, Train
 from ftctl.plan.model import RetrievalPlan
 from ftctl.plan.resuming import changed, refusals
 from ftctl.rendered import Rendered

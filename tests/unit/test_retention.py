@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ftctl.job.model import Checkpoints, Data, Deploy, EarlyStopping, Train
+from ftctl.job.model import Data, Deploy
+from ftctl.job.training import Checkpoints, EarlyStopping, Train
 from ftctl.plan.model import Plan
 from ftctl.trainers.llamafactory import arguments
 from tests.plans import decide, facts, job, machine

@@ -14,7 +14,7 @@ from ftctl.errors import JobError
 from ftctl.facts.model import RetrievalFacts
 from ftctl.facts.model_dir import model_facts
 from ftctl.job.load import load
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.paths import bundled
 from ftctl.prepare import prepare, rendered
 from ftctl.trainers import flagembedding

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ftctl.engine_schema.table import DESCRIBED
-from ftctl.job.model import Data, Dataset, Job, Quantization, Train
+from ftctl.job.model import Data, Dataset, Job
+from ftctl.job.training import Quantization, Train
 from ftctl.rules.book import Book
 from ftctl.rules.check import Report, broken, check, key_of
 from ftctl.rules.reference import reference

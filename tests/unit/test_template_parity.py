@@ -22,7 +22,8 @@ from ftctl.deployments.template_parity import INFERRED, compare
 from ftctl.deployments.told import parity_line, parity_word
 from ftctl.errors import FtctlError
 from ftctl.events import Event
-from ftctl.job.model import Deploy, Train
+from ftctl.job.model import Deploy
+from ftctl.job.training import Train
 from ftctl.plan.model import ServePlan
 from ftctl.process import ProcessId
 from ftctl.record import to_record

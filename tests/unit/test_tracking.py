@@ -21,7 +21,7 @@ from ftctl.errors import UsageError
 from ftctl.facts.model import EngineFacts
 from ftctl.facts.packages import packages_of
 from ftctl.facts.trackers import tracker_problems
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.trainers.tracking import tracking_arguments, tracking_environment
 from tests.conftest import Cli
 from tests.plans import job

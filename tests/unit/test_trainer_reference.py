@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftctl.facts.model import EngineFacts
-from ftctl.job.model import Train
+from ftctl.job.training import Train
 from ftctl.plan.model import Plan, RetrievalPlan, TrainPlan
 from ftctl.trainers.reference import render_reference
 from tests.plans import facts, job
