@@ -123,6 +123,19 @@ def test_a_whole_job_ends_in_a_server_that_answers_word_for_word(
     stopping("stop", "whole", code=0)
     made = stopping("export", "whole", tmp_path / "ollama", "--to", "ollama", code=0)
     assert "gives the tokens of the training in 9 conversations" in made.out
+    too_little_learnt(stopping, job, answer.data["run"])
+
+
+def too_little_learnt(cli: Cli, job: Path, before: str) -> None:
+    """The same job with two steps misses its gate: exit code 3, and nothing of it goes on serving."""
+    answer = cli("train", job, "--json", "--set", "train.max_steps=2", timeout=TRAIN_TIMEOUT, code=3)
+    envelope = json.loads(answer.out.splitlines()[-1])
+    run = Path(envelope["data"]["run"])
+    verdict = json.loads((run / "verdict.json").read_text())
+    assert verdict["met"] is False and not any(rule["met"] for rule in verdict["rules"])
+    request = json.loads((run / "evaluations" / "base" / "request.json").read_text())
+    assert request["reused_from"] == Path(before).name  # the base was not asked again
+    assert cli("ps", "--json", code=0).data["deployments"] == []
 
 
 def test_lora_merged_and_attached_answer_alike(stopping: Cli, tiny_model: Path, tmp_path: Path) -> None:
