@@ -36,7 +36,10 @@ class Holding:
         self.front = Front() if entry.deployment.members else None
         self.standby: subprocess.Popen[bytes] | None = None
         self.lease = lease_of(launch)
-        self.read = 0  # when deployment.json was last changed, in nanoseconds
+        self.read = (
+            0,
+            0,
+        )  # the deployment.json that was read: when it was changed, in nanoseconds, and its file
 
     def report(self, detail: str, elapsed: float) -> None:
         """An event: how far the start of the server has come."""
@@ -81,7 +84,8 @@ class Holding:
 
     def reread(self) -> None:
         """Take note of what others recorded: ready, and stopped."""
-        changed = (self.entry.folder / store.RECORD).stat().st_mtime_ns
+        found = (self.entry.folder / store.RECORD).stat()
+        changed = (found.st_mtime_ns, found.st_ino)
         if changed != self.read:
             self.entry, self.read = store.find(self.entry.name) or self.entry, changed
 

@@ -208,8 +208,14 @@ class Keeper:
             hold.say(state, pulse.trouble or "it answers again")
 
     def _again(self, failed: ServerFailed) -> bool:
-        """Whether the server is to be started again, after a while; else the deployment is given up."""
+        """Whether the server is to be started again, after a while; else the deployment is given up.
+
+        Raises Asked where its end was meant.
+        """
         hold = self.hold
+        hold.reread()
+        if hold.entry.ended is not None:  # who stops it records so before the server is ended
+            raise Asked
         now, launch = time.time(), launch_of(hold.entry.folder) or hold.launch
         failures = (*recent(hold.kept.failures, now), now)
         decision = Decision(False)
