@@ -17,14 +17,14 @@ def evaluated(place: Path, other: Path | None = None, name: str = BASE) -> str:
         return ""
     beside = read((other or place / BASE) / FIGURES)
     lines = _aligned(list(_rows(own["figures"], beside.get("figures") or {}, name)))
-    return "\n".join([*lines, *_said(place, own, beside)])
+    return "\n".join([*lines, *_said(place, own, beside, name)])
 
 
 def _rows(own: Mapping[str, Any], beside: Mapping[str, Any], name: str) -> list[tuple[str, ...]]:
     head = ("", "value", "95 % interval", *((name, "difference") if beside else ()))
     rows: list[tuple[str, ...]] = [head]
     for metric, figure in own.items():
-        row = [metric, number(figure["value"]), _interval(figure)]
+        row = [label(metric), number(figure["value"]), _interval(figure)]
         if beside:
             before = (beside.get(metric) or {}).get("value")
             row += (
@@ -51,6 +51,11 @@ def _interval(figure: Mapping[str, Any]) -> str:
     return "" if low is None or high is None else f"{number(low)} to {number(high)}"
 
 
+def label(metric: str) -> str:
+    """A figure's name with its unit, where it has one."""
+    return f"{metric} (s)" if metric.startswith("latency_") else metric
+
+
 def number(value: float, *, sign: bool = False) -> str:
     """A figure in so many digits as can be read."""
     rounded = round(value, 3) + 0.0  # never -0.000
@@ -58,12 +63,12 @@ def number(value: float, *, sign: bool = False) -> str:
     return f"{rounded:{plus}.3f}" if abs(value) < 1000 else f"{value:{plus},.0f}"
 
 
-def _said(place: Path, own: Mapping[str, Any], beside: Mapping[str, Any]) -> list[str]:
+def _said(place: Path, own: Mapping[str, Any], beside: Mapping[str, Any], name: str) -> list[str]:
     """How many answers there are, what of them counts as the worst, and the notes."""
     answers = own.get("answers") or {}  # none, where tasks alone were asked
     lines = [f"  {answers_line(answers)}"] if answers else []
     if beside and (bad := answers_line(beside.get("answers") or {}, only_bad=True)):
-        lines.append(f"  of the other: {bad}")
+        lines.append(f"  of {'the base model' if name == BASE else name}: {bad}")
     reused = read(place / BASE / REQUEST).get("reused_from")
     if reused:
         lines.append(f"  the base model's answers are those of run {reused}")
