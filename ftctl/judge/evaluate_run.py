@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from ftctl.leases.hold import Lease
 from ftctl.plan.model import Plan
 from ftctl.run.directory import RunDir
 
+Serving = Callable[[], AbstractContextManager[Entry]]  # gives a deployment for as long as it is asked
 Tell = Callable[[str, Mapping[str, Any]], None]  # told: which model, and what of it; may raise to end it
 
 
@@ -114,15 +116,21 @@ def evaluate_base(case: Case, plan: Plan, tuned: Artifact) -> Path:
     return folder
 
 
-def evaluate_tuned(case: Case, artifact: Artifact, entry: Entry) -> Path:
-    """Have the run's own model answer through its deployment; its folder.
+def evaluate_tuned(
+    case: Case, artifact: Artifact, served: Callable[[], AbstractContextManager[Entry]]
+) -> Path:
+    """Have the run's own model answer through a deployment, which is not asked for where all is answered and
+    counted already; its folder.
 
     Raises FtctlError where more questions than the job allows get no answer: the figures are there all the
     same, and these count as the worst.
     """
     folder = case.place / TUNED
     request = begin(folder, case.wanted, Model(TUNED, identity(artifact, case.server)))
-    why = _asked(case, folder, request, entry, TUNED)
+    if _is_counted(folder, request, case.wanted.block):
+        return folder
+    with served() as entry:
+        why = _asked(case, folder, request, entry, TUNED)
     check_errors(folder, case.wanted.block, why)
     return folder
 

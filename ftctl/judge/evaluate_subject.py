@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,7 @@ def evaluate(
     try:
         if compare == BASE:
             other = evaluate_base(case, _trained(plan, subject), target.artifact)
-        with _answering(subject, case) as entry:
-            own = evaluate_tuned(case, target.artifact, entry)
+        own = evaluate_tuned(case, target.artifact, partial(_answering, subject, case))
         if other is not None:
             _compared(case, other, own, str(compare))
     finally:

@@ -151,6 +151,11 @@ def test_killed_half_way_it_asks_what_is_missing_and_counts_the_same(
     whole = cli("evaluate", "slow.yaml", "--output", tmp_path / "whole", "--json", timeout=60, code=0)
     for name in ("exact_match", "f1"):
         assert again.data["figures"][name] == whole.data["figures"][name]
+    job = cli.cwd / "slow.yaml"
+    job.write_text(job.read_text().replace('"seconds_per_token": 0.05', '"fail_to_start": "no room"'))
+    once_more = cli("evaluate", "slow.yaml", "--output", place, "--json", timeout=60, code=0)
+    assert once_more.data["figures"] == again.data["figures"]  # nothing is left to ask: nothing is served
+    assert "no room" in cli("evaluate", "slow.yaml", "--output", tmp_path / "new", timeout=60, code=1).err
 
 
 def test_ended_by_hand_it_says_what_is_kept(cli: Cli, evaluated: tuple[Answer, Path], tmp_path: Path) -> None:
