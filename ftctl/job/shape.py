@@ -15,6 +15,10 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
+# What stands under these holds no reference, unless it is a key of that name and so a mapping.
+PLAIN = frozenset({"title", "description", "examples", "default", "type", "enum", "const", "required"})
+
+
 def inline(schema: Schema) -> dict[str, Any]:
     """The schema with every `$ref` to its own `$defs` replaced by what it stands for.
 
@@ -28,7 +32,11 @@ def inline(schema: Schema) -> dict[str, Any]:
             if "$ref" in node:
                 return expand(definitions[node["$ref"]])
             left_out = {"$defs", *(["anyOf"] if True in node.get("anyOf", ()) else [])}
-            return {key: expand(value) for key, value in node.items() if key not in left_out}
+            return {
+                key: value if key in PLAIN and not isinstance(value, dict) else expand(value)
+                for key, value in node.items()
+                if key not in left_out
+            }
         return [expand(value) for value in node] if isinstance(node, list) else node
 
     inlined: dict[str, Any] = expand(schema)

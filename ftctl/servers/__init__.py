@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ftctl.artifacts.model import Artifact
 from ftctl.errors import UsageError
@@ -12,8 +13,9 @@ from ftctl.facts.model import MachineFacts
 from ftctl.job.model import Deploy
 from ftctl.plan.model import ServePlan
 from ftctl.rendered import Rendered
-from ftctl.servers import dummy, lmdeploy, vllm
-from ftctl.servers.fault import Fault
+
+if TYPE_CHECKING:
+    from ftctl.servers.fault import Fault
 
 
 class Program(Protocol):
@@ -50,13 +52,13 @@ class Server(Program, Protocol):
         """What the server is told, by its own names with underscores, without its place."""
 
 
-SERVERS: Mapping[str, Server] = {"vllm": vllm, "lmdeploy": lmdeploy, "dummy": dummy}
+SERVERS = ("vllm", "lmdeploy", "dummy")  # each a module here, imported when it is asked for
 
 
 def server(name: str) -> Server:
     """The server of that name. Raises UsageError where there is none."""
     if name in SERVERS:
-        return SERVERS[name]
+        return cast(Server, import_module(f"{__name__}.{name}"))
     raise UsageError(f"no server is called {name}", f"deploy.engine takes {', '.join(sorted(SERVERS))}")
 
 

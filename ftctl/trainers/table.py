@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ftctl.plan.model import Plan
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from ftctl.trainers import Trainer
 
 
+TRAINERS = ("llamafactory", "flagembedding", "dummy")  # each a module beside this, imported when asked for
+
+
 def trainer(name: str) -> Trainer:
     """The trainer of that name. Raises KeyError for a name that the schema does not let through."""
-    from ftctl.trainers import dummy, flagembedding, llamafactory
-
-    table: dict[str, ModuleType] = {one.NAME: one for one in (llamafactory, flagembedding, dummy)}
-    return cast("Trainer", table[name])
+    if name not in TRAINERS:
+        raise KeyError(name)
+    return cast("Trainer", import_module(f"ftctl.trainers.{name}"))
 
 
 def trainer_of(plan: Plan) -> Trainer:
